@@ -1,0 +1,91 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// Every target of ours: Swift 6 mode, explicit `any`, no leaking imports, and no warnings.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+extension Target.Dependency {
+    static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
+    static let collections = product(name: "Collections", package: "swift-collections")
+    static let configuration = product(name: "Configuration", package: "swift-configuration")
+    static let crypto = product(name: "Crypto", package: "swift-crypto")
+    static let grdb = product(name: "GRDB", package: "GRDB.swift")
+    static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let logging = product(name: "Logging", package: "swift-log")
+    static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioFoundationCompat = product(name: "NIOFoundationCompat", package: "swift-nio")
+    static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
+    static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let subprocess = product(name: "Subprocess", package: "swift-subprocess")
+    static let systemPackage = product(name: "SystemPackage", package: "swift-system")
+    static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
+}
+
+// One folder a room, from the door down to the ground; a room imports only rooms below it (see docs/architecture.md).
+let package = Package(
+    name: "swe-agent",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "swe-agent", targets: ["swe-agent"]),
+        .library(name: "Workflow", targets: ["Workflow"]),
+        .library(name: "TaskStore", targets: ["TaskStore"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        .executableTarget(
+            name: "swe-agent",
+            dependencies: [
+                "Server", "Agents", "TaskStore", "Sandboxes", "LanguageModels", "Workflow",
+                .argumentParser, .asyncHTTPClient, .configuration, .logging, .serviceLifecycle, .unixSignals,
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "Server",
+            dependencies: ["Agents", "TaskStore", "Workflow", .hummingbird, .logging, .nioCore, .serviceLifecycle],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "Agents",
+            dependencies: ["Workflow", "LanguageModels", "Sandboxes", .logging, .subprocess, .systemPackage],
+            swiftSettings: settings
+        ),
+        .target(name: "TaskStore", dependencies: ["Workflow", .grdb, .logging], swiftSettings: settings),
+        .target(name: "Sandboxes", dependencies: [.logging, .subprocess, .systemPackage, .crypto], swiftSettings: settings),
+        .target(
+            name: "LanguageModels",
+            dependencies: [.asyncHTTPClient, .logging, .nioCore, .nioFoundationCompat, .nioHTTP1],
+            swiftSettings: settings
+        ),
+        .target(name: "Workflow", dependencies: [.logging], swiftSettings: settings),
+
+        .target(
+            name: "TestSupport",
+            dependencies: ["LanguageModels", .hummingbird, .logging, .nioCore, .subprocess, .systemPackage],
+            path: "Tests/TestSupport",
+            swiftSettings: settings
+        ),
+        .testTarget(name: "WorkflowTests", dependencies: ["Workflow"], swiftSettings: settings),
+    ]
+)
