@@ -72,7 +72,8 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "TaskStore", dependencies: ["Workflow", .grdb, .logging], swiftSettings: settings),
-        .target(name: "Sandboxes", dependencies: [.logging, .subprocess, .systemPackage, .crypto], swiftSettings: settings),
+        .target(
+            name: "Sandboxes", dependencies: [.logging, .subprocess, .systemPackage, .crypto], swiftSettings: settings),
         .target(
             name: "LanguageModels",
             dependencies: [.asyncHTTPClient, .logging, .nioCore, .nioFoundationCompat, .nioHTTP1],
