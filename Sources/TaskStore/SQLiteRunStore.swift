@@ -1,0 +1,255 @@
+import Foundation
+import GRDB
+public import Workflow
+
+/// The journals of all runs in one SQLite file, with group commit: whatever is appended while one transaction is being
+/// synced goes to disk together in the next, so that a hundred writers cost about as much as one.
+///
+/// The database is in WAL mode with `synchronous=FULL` (https://sqlite.org/wal.html): a commit that returned survives a
+/// power cut. The store is the only writer; the data directory is locked against a second process.
+public actor SQLiteRunStore: RunStore {
+    private let pool: DatabasePool
+    private let lock: DataDirectoryLock
+    private let wakeup: AsyncStream<Void>.Continuation
+    private let wakeups: AsyncStream<Void>
+
+    /// What is known of a run whose journal is in use.
+    private struct Head {
+        var row: Int64
+        /// The last sequence number given out, and the last that is on disk.
+        var appended: Int64
+        var durable: Int64
+        var status: RunStatus
+        /// Set when a write failed: what was appended since is lost, so the journal must be opened again.
+        var lost = false
+        var watchers: [UUID: (after: Int64, CheckedContinuation<Void, any Error>)] = [:]
+    }
+
+    private var heads: [String: Head] = [:]
+    private var pending: [PendingWrite] = []
+    private var submissions: [CheckedContinuation<String, any Error>] = []
+    /// Grows with every batch; who waits for the disk waits for a batch.
+    private var batch = 0
+    private var syncing: [(batch: Int, CheckedContinuation<Void, any Error>)] = []
+    private var isFlushing = false
+    private var isClosed = false
+
+    /// Opens the store in a directory, which is made if it does not exist, for as long as `body` runs.
+    ///
+    /// - Throws: ``TaskStoreError`` when the directory is in use, not writable, or from a newer version.
+    public static func withStore<Result: Sendable>(
+        in directory: String,
+        _ body: @Sendable (SQLiteRunStore) async throws -> Result
+    ) async throws -> Result {
+        let store = try SQLiteRunStore(directory: directory)
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await store.writeBatches() }
+            do {
+                let result = try await body(store)
+                await store.close()
+                return result
+            } catch {
+                await store.close()
+                throw error
+            }
+        }
+    }
+
+    private init(directory: String) throws {
+        lock = try DataDirectoryLock(directory: directory)
+        pool = try TaskDatabase.open(directory + "/tasks.sqlite")
+        (wakeups, wakeup) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    // MARK: - Writing
+
+    private func writeBatches() async {
+        for await _ in wakeups {
+            while !pending.isEmpty { await writeBatch() }
+        }
+    }
+
+    private func writeBatch() async {
+        let writes = pending
+        let submitters = submissions
+        pending = []
+        submissions = []
+        batch += 1
+        isFlushing = true
+        defer { isFlushing = false }
+        do {
+            let submitted = try await pool.write { db in try TaskDatabase.apply(writes, to: db) }
+            for (result, submitter) in zip(submitted, submitters) {
+                if case .success(let run) = result, run.isNew {
+                    heads[run.id] = Head(row: run.row, appended: 1, durable: 1, status: .queued)
+                }
+                submitter.resume(with: result.map(\.id).mapError { $0 as any Error })
+            }
+            for case .append(let append) in writes { advance(append.run, to: append.sequence) }
+            finishBatch(with: .success(()))
+        } catch {
+            let failure = JournalError("the task store could not be written: \(TaskDatabase.explain(error))")
+            for submitter in submitters { submitter.resume(throwing: failure) }
+            for case .append(let append) in writes { heads[append.run]?.lost = true }
+            finishBatch(with: .failure(failure))
+        }
+    }
+
+    private func finishBatch(with result: Result<Void, any Error>) {
+        let done = syncing.filter { $0.batch <= batch }
+        syncing.removeAll { $0.batch <= batch }
+        for (_, waiter) in done { waiter.resume(with: result) }
+    }
+
+    private func advance(_ run: String, to sequence: Int64) {
+        guard var head = heads[run] else { return }
+        head.durable = max(head.durable, sequence)
+        let awake = head.watchers.filter { $0.value.after < head.durable }
+        for key in awake.keys { head.watchers[key] = nil }
+        // A run that has ended and that nobody watches needs no place in memory.
+        heads[run] = head.status.isFinal && head.watchers.isEmpty && head.durable == head.appended ? nil : head
+        for (_, watcher) in awake.values { watcher.resume() }
+    }
+
+    private func enqueue(_ write: PendingWrite) throws {
+        guard !isClosed else { throw JournalError("the task store is closed") }
+        pending.append(write)
+        wakeup.yield()
+    }
+
+    private func close() async {
+        isClosed = true
+        wakeup.finish()
+        while !pending.isEmpty || isFlushing {
+            if isFlushing { await Task.yield() } else { await writeBatch() }
+        }
+        for head in heads.values {
+            for (_, watcher) in head.watchers.values { watcher.resume(throwing: CancellationError()) }
+        }
+        heads = [:]
+        try? pool.close()
+        lock.release()
+    }
+
+    // MARK: - Runs
+
+    public func submit(id: String, title: String, input: JSONText, idempotencyKey: String?) async throws -> String {
+        let submit = PendingWrite.Submit(
+            id: id, title: title, time: Date(), input: input, idempotencyKey: idempotencyKey)
+        return try await withCheckedThrowingContinuation { continuation in
+            do {
+                try enqueue(.submit(submit))
+                submissions.append(continuation)
+            } catch {
+                continuation.resume(throwing: error)
+            }
+        }
+    }
+
+    public func journal(of id: String) async throws -> any Journal {
+        if heads[id]?.lost == true { heads[id] = nil }
+        guard try await head(of: id) != nil else { throw TaskStoreError("there is no task \(id)") }
+        if heads[id] == nil { try await load(id) }
+        return RunJournal(id: id, store: self)
+    }
+
+    private func load(_ id: String) async throws {
+        let stored = try await pool.read { db in try TaskDatabase.head(of: id, in: db) }
+        guard let stored, heads[id] == nil else { return }
+        heads[id] = Head(
+            row: stored.row, appended: stored.sequence, durable: stored.sequence, status: stored.status)
+    }
+
+    func append(_ event: RunEvent, to id: String) throws {
+        guard var head = heads[id] else { throw JournalError("the journal of task \(id) is not open") }
+        guard !head.lost else { throw JournalError("a write of task \(id) failed earlier") }
+        head.appended += 1
+        let status = head.status.after(event)
+        try enqueue(
+            .append(
+                .init(
+                    run: id, row: head.row, sequence: head.appended, time: Date(), event: event,
+                    status: status == head.status ? nil : status)))
+        head.status = status
+        heads[id] = head
+    }
+
+    func sync(_ id: String) async throws {
+        guard heads[id]?.lost != true else { throw JournalError("a write of task \(id) failed earlier") }
+        guard let head = heads[id], head.durable < head.appended, !pending.isEmpty || isFlushing else { return }
+        // What is pending goes out with the next batch; what is being written now is the current one.
+        let target = pending.isEmpty ? batch : batch + 1
+        try await withCheckedThrowingContinuation { (waiter: CheckedContinuation<Void, any Error>) in
+            syncing.append((target, waiter))
+        }
+    }
+
+    // MARK: - Reading
+
+    public func summary(of id: String) async throws -> RunSummary? {
+        try await pool.read { db in try TaskDatabase.summary(of: id, in: db) }
+    }
+
+    public func list(statuses: Set<RunStatus>, before: Int64?, limit: Int) async throws -> [RunSummary] {
+        try await pool.read { db in
+            try TaskDatabase.summaries(statuses: statuses, before: before, limit: limit, in: db)
+        }
+    }
+
+    public func unfinished() async throws -> [RunSummary] {
+        try await pool.read { db in
+            try TaskDatabase.summaries(
+                statuses: Set(RunStatus.allCases.filter { !$0.isFinal }), before: nil, limit: .max, in: db
+            ).reversed()
+        }
+    }
+
+    public func entries(of id: String, after sequence: Int64, limit: Int) async throws -> [JournalEntry] {
+        try await pool.read { db in try TaskDatabase.entries(of: id, after: sequence, limit: limit, in: db) }
+    }
+
+    public func head(of id: String) async throws -> Int64? {
+        if let head = heads[id] { return head.durable }
+        return try await pool.read { db in try TaskDatabase.head(of: id, in: db)?.sequence }
+    }
+
+    public func waitForEntry(of id: String, after sequence: Int64) async throws {
+        if heads[id] == nil { try await load(id) }
+        guard !isClosed, let head = heads[id], head.durable <= sequence else { return }
+        let key = UUID()
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+                if Task.isCancelled {
+                    continuation.resume(throwing: CancellationError())
+                } else {
+                    heads[id]?.watchers[key] = (sequence, continuation)
+                }
+            }
+        } onCancel: {
+            // A cancellation handler cannot wait for the actor, so this hop is a task of its own; it ends at once.
+            Task<Void, Never> { await self.stopWatching(id, key) }
+        }
+    }
+
+    private func stopWatching(_ id: String, _ key: UUID) {
+        heads[id]?.watchers.removeValue(forKey: key)?.1.resume(throwing: CancellationError())
+    }
+}
+
+/// The journal of one run in the store.
+struct RunJournal: Journal {
+    let id: String
+    let store: SQLiteRunStore
+
+    func append(_ event: RunEvent) async throws {
+        try await store.append(event, to: id)
+    }
+
+    func sync() async throws {
+        try await store.sync(id)
+    }
+
+    func entries(after sequence: Int64) async throws -> [JournalEntry] {
+        try await store.entries(of: id, after: sequence, limit: .max)
+    }
+}

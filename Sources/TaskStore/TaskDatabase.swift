@@ -1,0 +1,227 @@
+import Foundation
+import GRDB
+import Workflow
+
+/// A change that waits for the next transaction.
+enum PendingWrite: Sendable {
+    struct Submit: Sendable {
+        var id: String
+        var title: String
+        var time: Date
+        var input: JSONText
+        var idempotencyKey: String?
+    }
+
+    struct Append: Sendable {
+        var run: String
+        var row: Int64
+        var sequence: Int64
+        var time: Date
+        var event: RunEvent
+        /// The run's new status, where the event changes it.
+        var status: RunStatus?
+    }
+
+    case submit(Submit)
+    case append(Append)
+}
+
+/// The schema and every statement of the store.
+///
+/// `entries` holds the journals; `runs` is an index over them for lists, written in the same transactions.
+enum TaskDatabase {
+    static func open(_ path: String) throws -> DatabasePool {
+        var configuration = Configuration()
+        configuration.label = "tasks"
+        configuration.maximumReaderCount = 4
+        configuration.prepareDatabase { db in
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+        }
+        do {
+            let pool = try DatabasePool(path: path, configuration: configuration)
+            let migrator = migrations
+            if try pool.read(migrator.hasBeenSuperseded) {
+                throw TaskStoreError("\(path) was written by a newer version of swe-agent; use that version")
+            }
+            try migrator.migrate(pool)
+            return pool
+        } catch let error as TaskStoreError {
+            throw error
+        } catch {
+            throw TaskStoreError("cannot open \(path): \(explain(error))")
+        }
+    }
+
+    private static var migrations: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE runs (
+                        run INTEGER PRIMARY KEY AUTOINCREMENT,
+                        id TEXT NOT NULL UNIQUE,
+                        title TEXT NOT NULL,
+                        status TEXT NOT NULL,
+                        created REAL NOT NULL,
+                        updated REAL NOT NULL,
+                        idempotency_key TEXT UNIQUE
+                    );
+                    CREATE INDEX runs_by_status ON runs (status, run);
+                    CREATE TABLE entries (
+                        run INTEGER NOT NULL REFERENCES runs (run) ON DELETE CASCADE,
+                        sequence INTEGER NOT NULL,
+                        time REAL NOT NULL,
+                        kind TEXT NOT NULL,
+                        key TEXT,
+                        name TEXT,
+                        detail TEXT,
+                        payload TEXT,
+                        PRIMARY KEY (run, sequence)
+                    ) WITHOUT ROWID;
+                    """)
+        }
+        return migrator
+    }
+
+    // MARK: - Writing
+
+    struct Submitted {
+        var id: String
+        var row: Int64
+        var isNew: Bool
+    }
+
+    /// Applies a batch in the transaction that is open; answers its submissions in their order.
+    static func apply(_ writes: [PendingWrite], to db: Database) throws -> [Result<Submitted, IdempotencyConflict>] {
+        var submitted: [Result<Submitted, IdempotencyConflict>] = []
+        for write in writes {
+            switch write {
+            case .submit(let submit): submitted.append(try insert(submit, into: db))
+            case .append(let append): try insert(append, into: db)
+            }
+        }
+        return submitted
+    }
+
+    private static func insert(
+        _ submit: PendingWrite.Submit, into db: Database
+    ) throws -> Result<Submitted, IdempotencyConflict> {
+        if let key = submit.idempotencyKey,
+            let earlier = try Row.fetchOne(
+                db.cachedStatement(
+                    sql: """
+                        SELECT runs.run, id, payload FROM runs JOIN entries USING (run)
+                        WHERE idempotency_key = ? AND sequence = 1
+                        """), arguments: [key])
+        {
+            let id: String = earlier["id"]
+            guard earlier["payload"] == submit.input.text else { return .failure(IdempotencyConflict(existing: id)) }
+            return .success(Submitted(id: id, row: earlier["run"], isNew: false))
+        }
+        let time = submit.time.timeIntervalSince1970
+        try db.cachedStatement(
+            sql: "INSERT INTO runs (id, title, status, created, updated, idempotency_key) VALUES (?, ?, ?, ?, ?, ?)"
+        ).execute(
+            arguments: [submit.id, submit.title, RunStatus.queued.rawValue, time, time, submit.idempotencyKey])
+        let row = db.lastInsertedRowID
+        try insert(row, 1, submit.time, RunEvent(.submitted, payload: submit.input), into: db)
+        return .success(Submitted(id: submit.id, row: row, isNew: true))
+    }
+
+    private static func insert(_ append: PendingWrite.Append, into db: Database) throws {
+        try insert(append.row, append.sequence, append.time, append.event, into: db)
+        if let status = append.status {
+            try db.cachedStatement(sql: "UPDATE runs SET status = ?, updated = ? WHERE run = ?").execute(
+                arguments: [status.rawValue, append.time.timeIntervalSince1970, append.row])
+        }
+    }
+
+    private static func insert(
+        _ row: Int64, _ sequence: Int64, _ time: Date, _ event: RunEvent, into db: Database
+    ) throws {
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO entries (run, sequence, time, kind, key, name, detail, payload)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """
+        ).execute(
+            arguments: [
+                row, sequence, time.timeIntervalSince1970, event.kind.rawValue, event.key, event.name, event.detail,
+                event.payload?.text,
+            ])
+    }
+
+    // MARK: - Reading
+
+    static func head(of id: String, in db: Database) throws -> (row: Int64, sequence: Int64, status: RunStatus)? {
+        try Row.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT run, status, (SELECT max(sequence) FROM entries WHERE entries.run = runs.run) AS sequence
+                    FROM runs WHERE id = ?
+                    """), arguments: [id]
+        ).map { ($0["run"], $0["sequence"] ?? 0, status($0["status"])) }
+    }
+
+    static func summary(of id: String, in db: Database) throws -> RunSummary? {
+        try Row.fetchOne(db.cachedStatement(sql: "SELECT * FROM runs WHERE id = ?"), arguments: [id]).map(summary)
+    }
+
+    static func summaries(
+        statuses: Set<RunStatus>, before: Int64?, limit: Int, in db: Database
+    ) throws -> [RunSummary] {
+        var conditions = ["run < ?"]
+        var arguments: StatementArguments = [before ?? .max]
+        if !statuses.isEmpty {
+            conditions.append("status IN (\(statuses.map { _ in "?" }.joined(separator: ", ")))")
+            arguments += StatementArguments(statuses.map(\.rawValue))
+        }
+        arguments += [limit]
+        return try Row.fetchAll(
+            db,
+            sql: "SELECT * FROM runs WHERE \(conditions.joined(separator: " AND ")) ORDER BY run DESC LIMIT ?",
+            arguments: arguments
+        ).map(summary)
+    }
+
+    static func entries(of id: String, after sequence: Int64, limit: Int, in db: Database) throws -> [JournalEntry] {
+        try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT entries.* FROM entries JOIN runs USING (run)
+                    WHERE id = ? AND sequence > ? ORDER BY sequence LIMIT ?
+                    """), arguments: [id, sequence, limit]
+        ).compactMap { row in
+            guard let kind = RunEvent.Kind(rawValue: row["kind"]) else { return nil }
+            return JournalEntry(
+                sequence: row["sequence"],
+                time: Date(timeIntervalSince1970: row["time"]),
+                event: RunEvent(
+                    kind, key: row["key"], name: row["name"], detail: row["detail"],
+                    payload: (row["payload"] as String?).map(JSONText.init(verbatim:))))
+        }
+    }
+
+    private static func summary(_ row: Row) -> RunSummary {
+        RunSummary(
+            cursor: row["run"], id: row["id"], title: row["title"], status: status(row["status"]),
+            createdAt: Date(timeIntervalSince1970: row["created"]),
+            updatedAt: Date(timeIntervalSince1970: row["updated"]))
+    }
+
+    private static func status(_ text: String) -> RunStatus {
+        RunStatus(rawValue: text) ?? .failed
+    }
+
+    /// A database error in words, with what a person can do where that is known.
+    static func explain(_ error: any Error) -> String {
+        guard let error = error as? DatabaseError else { return "\(error)" }
+        return switch error.resultCode {
+        case .SQLITE_FULL: "the disk is full"
+        case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM: "the file cannot be written; check its owner and mode"
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB: "the file is damaged; restore it from a copy"
+        case .SQLITE_IOERR: "the disk reports an error"
+        default: error.message ?? "SQLite error \(error.resultCode.rawValue)"
+        }
+    }
+}
