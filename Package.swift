@@ -14,10 +14,11 @@ let settings: [SwiftSetting] = [
 extension Target.Dependency {
     static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
     static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
-    static let collections = product(name: "Collections", package: "swift-collections")
+    static let dequeModule = product(name: "DequeModule", package: "swift-collections")
     static let configuration = product(name: "Configuration", package: "swift-configuration")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
+    static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let logging = product(name: "Logging", package: "swift-log")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
@@ -43,6 +44,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
@@ -63,12 +65,12 @@ let package = Package(
         ),
         .target(
             name: "Server",
-            dependencies: ["Agents", "TaskStore", "Workflow", .hummingbird, .logging, .nioCore, .serviceLifecycle],
+            dependencies: ["Agents", "Workflow", .httpTypes, .hummingbird, .logging, .nioCore, .serviceLifecycle],
             swiftSettings: settings
         ),
         .target(
             name: "Agents",
-            dependencies: ["Workflow", "LanguageModels", "Sandboxes", .logging, .subprocess, .systemPackage],
+            dependencies: ["Workflow", "LanguageModels", "Sandboxes", .dequeModule, .logging],
             swiftSettings: settings
         ),
         .target(name: "TaskStore", dependencies: ["Workflow", .grdb, .logging], swiftSettings: settings),
@@ -87,6 +89,7 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
-        .testTarget(name: "WorkflowTests", dependencies: ["Workflow"], swiftSettings: settings),
+        .testTarget(name: "WorkflowTests", dependencies: ["Workflow", "TaskStore"], swiftSettings: settings),
+        .testTarget(name: "TaskStoreTests", dependencies: ["Workflow", "TaskStore"], swiftSettings: settings),
     ]
 )
