@@ -250,6 +250,7 @@ struct RunJournal: Journal {
     }
 
     func entries(after sequence: Int64) async throws -> [JournalEntry] {
-        try await store.entries(of: id, after: sequence, limit: .max)
+        try await sync()
+        return try await store.entries(of: id, after: sequence, limit: .max)
     }
 }

@@ -12,7 +12,7 @@ public protocol Journal: Sendable {
     /// - Throws: When it could not be written; the run must then stop, as its past is no longer recorded.
     func sync() async throws
 
-    /// The entries after a sequence number, oldest first, as far as they are on disk.
+    /// The entries after a sequence number, oldest first; everything appended before the call is among them.
     func entries(after sequence: Int64) async throws -> [JournalEntry]
 }
 

@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 
 extension JournalEntry {
     /// The entry as one line of JSON: `seq`, `time` (ISO 8601, UTC), `type`, and what the event has of `key`, `name`,

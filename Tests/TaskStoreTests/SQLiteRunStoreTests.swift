@@ -116,7 +116,7 @@ import Workflow
                 }
                 #expect(try await store.head(of: "a") == 2)
                 // A waiter that gives up is let go.
-                try await withThrowingTaskGroup(of: Void.self) { group in
+                await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { try await store.waitForEntry(of: "a", after: 2) }
                     group.cancelAll()
                     await #expect(throws: CancellationError.self) { try await group.next() }

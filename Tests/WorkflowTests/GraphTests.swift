@@ -97,7 +97,7 @@ func withJournal(_ body: @Sendable (any Journal, SQLiteRunStore) async throws ->
             #expect(state.words == ["WORD 0.1", "WORD 0.2", "WORD 1.1", "WORD 1.2"])
             // The one in flight is repeated, and no other.
             let index = try #require(Self.deeds.firstIndex(of: deed))
-            #expect(await world.deeds == Self.deeds[...index] + Self.deeds[index...])
+            #expect(await world.deeds == Array(Self.deeds[...index]) + Array(Self.deeds[index...]))
             let logs = try await journal.entries(after: 0).filter { $0.event.kind == .log }
             #expect(logs.count == 2)
             // A run that has ended does nothing more.
