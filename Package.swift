@@ -83,8 +83,15 @@ let package = Package(
 
         .target(
             name: "TestSupport",
-            dependencies: ["LanguageModels", .hummingbird, .logging, .nioCore, .subprocess, .systemPackage],
+            dependencies: [
+                "LanguageModels", .asyncHTTPClient, .hummingbird, .logging, .nioCore, .subprocess, .systemPackage,
+            ],
             path: "Tests/TestSupport",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "LanguageModelsTests",
+            dependencies: ["LanguageModels", "TestSupport", .asyncHTTPClient],
             swiftSettings: settings
         ),
         .testTarget(name: "WorkflowTests", dependencies: ["Workflow"], swiftSettings: settings),
