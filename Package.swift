@@ -85,11 +85,18 @@ let package = Package(
 
         .target(
             name: "TestSupport",
-            dependencies: ["LanguageModels", .hummingbird, .logging, .nioCore, .subprocess, .systemPackage],
+            dependencies: [
+                "LanguageModels", .asyncHTTPClient, .hummingbird, .logging, .nioCore, .subprocess, .systemPackage,
+            ],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
         .testTarget(name: "WorkflowTests", dependencies: ["Workflow", "TaskStore"], swiftSettings: settings),
         .testTarget(name: "TaskStoreTests", dependencies: ["Workflow", "TaskStore"], swiftSettings: settings),
+        .testTarget(
+            name: "LanguageModelsTests",
+            dependencies: ["LanguageModels", "TestSupport", .asyncHTTPClient],
+            swiftSettings: settings
+        ),
     ]
 )

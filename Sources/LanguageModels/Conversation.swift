@@ -14,6 +14,11 @@ public struct ModelRequest: Codable, Sendable, Hashable {
     /// Sampling temperature; `nil` leaves it to the provider (reasoning models refuse the parameter).
     public var temperature: Double?
 
+    enum CodingKeys: String, CodingKey {
+        case conversation, system, messages, tools, temperature
+        case maxOutputTokens = "max_output_tokens"
+    }
+
     public init(
         conversation: String,
         system: String,
@@ -86,6 +91,12 @@ public struct ToolResult: Codable, Sendable, Hashable {
     public var content: String
     public var isError: Bool
 
+    enum CodingKeys: String, CodingKey {
+        case name, content
+        case callID = "call_id"
+        case isError = "is_error"
+    }
+
     public init(callID: String, name: String, content: String, isError: Bool = false) {
         self.callID = callID
         self.name = name
@@ -132,7 +143,7 @@ public enum FinishReason: String, Codable, Sendable, Hashable {
     /// The output limit cut it off: tool calls of this turn may be incomplete.
     case length
     /// The provider withheld the rest.
-    case contentFilter
+    case contentFilter = "content_filter"
 }
 
 /// Tokens as the provider counted them.
@@ -143,6 +154,12 @@ public struct TokenUsage: Codable, Sendable, Hashable {
     public var cachedInputTokens: Int
     /// All tokens of the reply, reasoning included.
     public var outputTokens: Int
+
+    enum CodingKeys: String, CodingKey {
+        case inputTokens = "input_tokens"
+        case cachedInputTokens = "cached_input_tokens"
+        case outputTokens = "output_tokens"
+    }
 
     public init(inputTokens: Int = 0, cachedInputTokens: Int = 0, outputTokens: Int = 0) {
         self.inputTokens = inputTokens
