@@ -83,10 +83,11 @@ let package = Package(
 
         .target(
             name: "TestSupport",
-            dependencies: ["LanguageModels", .hummingbird, .logging, .nioCore, .subprocess, .systemPackage],
+            dependencies: ["LanguageModels", "Sandboxes", .hummingbird, .logging, .nioCore, .subprocess, .systemPackage],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
+        .testTarget(name: "SandboxesTests", dependencies: ["Sandboxes", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "WorkflowTests", dependencies: ["Workflow"], swiftSettings: settings),
     ]
 )

@@ -43,7 +43,6 @@ public struct HostCommand: Sendable {
     /// - Returns: The outcome, whatever the exit code. A timeout is an outcome, not an error.
     /// - Throws: ``SandboxError`` where the program could not be started, or `CancellationError`.
     public func run() async throws -> HostCommandOutcome {
-        // Found again in the environment of every process that the program leaves behind.
         let marker = ProcessMarker()
         let outcome = try await withThrowingTaskGroup(of: HostCommandOutcome?.self) { group in
             group.addTask { try await runToEnd(marker: marker) }
@@ -68,6 +67,7 @@ public struct HostCommand: Sendable {
     }
 
     private func runToEnd(marker: ProcessMarker) async throws -> HostCommandOutcome {
+        BrokenPipes.areErrors
         var options = PlatformOptions()
         options.createSession = true
         options.teardownSequence = [.send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .zero)]
@@ -77,8 +77,7 @@ public struct HostCommand: Sendable {
             let result = try await Subprocess.run(
                 executable.contains("/") ? .path(FilePath(executable)) : .name(executable),
                 arguments: Arguments(arguments),
-                environment: .custom(
-                    Dictionary(uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0), $1) })),
+                environment: Environment(environment),
                 workingDirectory: directory.map { FilePath($0) },
                 platformOptions: options,
                 input: .inputWriter,
@@ -120,15 +119,5 @@ public struct HostCommand: Sendable {
             buffer.withUnsafeBytes { bytes.append(contentsOf: $0.prefix(room)) }
         }
         return (bytes, truncated)
-    }
-}
-
-extension TerminationStatus {
-    /// The exit code as a shell gives it: 128 + signal after a signal.
-    var shellCode: Int {
-        switch self {
-        case .exited(let code): Int(code)
-        case .signaled(let signal): 128 + Int(signal)
-        }
     }
 }
