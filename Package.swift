@@ -86,11 +86,13 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "LanguageModels", .asyncHTTPClient, .hummingbird, .logging, .nioCore, .subprocess, .systemPackage,
+                "LanguageModels", "Sandboxes", .asyncHTTPClient, .hummingbird, .logging, .nioCore, .subprocess,
+                .systemPackage,
             ],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
+        .testTarget(name: "SandboxesTests", dependencies: ["Sandboxes", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "WorkflowTests", dependencies: ["Workflow", "TaskStore"], swiftSettings: settings),
         .testTarget(name: "TaskStoreTests", dependencies: ["Workflow", "TaskStore"], swiftSettings: settings),
         .testTarget(

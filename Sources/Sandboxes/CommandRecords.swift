@@ -1,0 +1,43 @@
+internal import Foundation
+
+/// What the shell of a sandbox noted down of its commands, readable after a crash of this process.
+///
+/// The shell appends a record when a command ends, before it reports the end: one write to a file that it got open and
+/// that no other process of the sandbox can reach. A record is the record separator, the command's id, a unit
+/// separator, the exit code, a unit separator, the working directory and a zero byte.
+struct CommandRecords: Sendable {
+    /// How a command ended.
+    enum Ending: Sendable, Equatable {
+        case exited(Int)
+        /// It was killed at its timeout.
+        case timedOut
+    }
+
+    private(set) var endings: [String: Ending] = [:]
+    /// The working directory at the end of the last command.
+    private(set) var directory: String?
+
+    /// Reads the records of a file; one that is missing has none.
+    init(file: String) {
+        let bytes = FileManager.default.contents(atPath: file) ?? Data()
+        for record in bytes.split(separator: 0) {
+            // What stands before the separator would be the remains of a write that a crash of the host cut.
+            guard let start = record.firstIndex(of: ShellScript.recordSeparator) else { continue }
+            let fields = record[record.index(after: start)...]
+                .split(separator: ShellScript.unitSeparator, maxSplits: 2, omittingEmptySubsequences: false)
+                .map { String(decoding: $0, as: UTF8.self) }
+            guard fields.count == 3 else { continue }
+            if !fields[0].isEmpty { endings[fields[0]] = Int(fields[1]).map(Ending.exited) ?? .timedOut }
+            directory = fields[2]
+        }
+    }
+
+    /// Appends the record of a command whose shell could not write it, because it ended with the command.
+    static func append(to file: String, id: String, ending: Ending, directory: String) throws {
+        let code = if case .exited(let code) = ending { String(code) } else { "" }
+        let handle = try FileHandle(forWritingTo: URL(filePath: file))
+        try handle.seekToEnd()
+        try handle.write(contentsOf: Data("\u{1e}\(id)\u{1f}\(code)\u{1f}\(directory)\0".utf8))
+        try handle.close()
+    }
+}

@@ -1,0 +1,123 @@
+internal import Foundation
+internal import Subprocess
+internal import SystemPackage
+
+/// A program run on the host itself, outside any sandbox: never for anything that a task or a model wrote.
+///
+/// It gets the given environment and nothing else, runs in a session of its own, and is killed with its process group
+/// at the timeout and when the calling task is cancelled.
+public struct HostCommand: Sendable {
+    /// A path, or the name of a program that is looked for in the `PATH` of ``environment``.
+    public var executable: String
+    public var arguments: [String]
+    /// All variables that the program sees; nothing is inherited.
+    public var environment: [String: String]
+    /// The working directory. `nil` is that of this process.
+    public var directory: String?
+    /// What the program reads on standard input. `nil` reads as empty.
+    public var input: [UInt8]?
+    public var timeout: Duration
+    /// The bytes that are kept of standard output, and as many of standard error; what follows is read and dropped.
+    public var outputLimit: Int
+
+    public init(
+        executable: String,
+        arguments: [String],
+        environment: [String: String],
+        directory: String? = nil,
+        input: [UInt8]? = nil,
+        timeout: Duration = .seconds(60),
+        outputLimit: Int = 1024 * 1024
+    ) {
+        self.executable = executable
+        self.arguments = arguments
+        self.environment = environment
+        self.directory = directory
+        self.input = input
+        self.timeout = timeout
+        self.outputLimit = outputLimit
+    }
+
+    /// Runs the program to its end.
+    ///
+    /// - Returns: The outcome, whatever the exit code. A timeout is an outcome, not an error.
+    /// - Throws: ``SandboxError`` where the program could not be started, or `CancellationError`.
+    public func run() async throws -> HostCommandOutcome {
+        let marker = ProcessMarker()
+        let outcome = try await withThrowingTaskGroup(of: HostCommandOutcome?.self) { group in
+            group.addTask { try await runToEnd(marker: marker) }
+            group.addTask {
+                try? await Task.sleep(for: timeout)
+                return nil
+            }
+            defer { group.cancelAll() }
+            if let outcome = try await group.next() ?? nil { return outcome }
+            // The timer came first: cancelling kills the program, which then ends with what it has printed so far.
+            group.cancelAll()
+            guard var outcome = try await group.next() ?? nil else { throw CancellationError() }
+            outcome.timedOut = true
+            outcome.exitCode = nil
+            return outcome
+        }
+        if outcome.timedOut || outcome.leftProcesses || Task.isCancelled {
+            ProcessSweep(marker: marker).killAll()
+        }
+        try Task.checkCancellation()
+        return outcome
+    }
+
+    private func runToEnd(marker: ProcessMarker) async throws -> HostCommandOutcome {
+        BrokenPipes.areErrors
+        var options = PlatformOptions()
+        options.createSession = true
+        options.teardownSequence = [.send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .zero)]
+        var environment = environment
+        environment[ProcessMarker.variable] = marker.value
+        do {
+            let result = try await Subprocess.run(
+                executable.contains("/") ? .path(FilePath(executable)) : .name(executable),
+                arguments: Arguments(arguments),
+                environment: Environment(environment),
+                workingDirectory: directory.map { FilePath($0) },
+                platformOptions: options,
+                input: .inputWriter,
+                output: .sequence,
+                error: .sequence
+            ) { execution in
+                async let output = head(of: execution.standardOutput)
+                async let errorOutput = head(of: execution.standardError)
+                if let input {
+                    // A program that ends before it has read everything is no failure of ours.
+                    _ = try? await execution.standardInputWriter.write(input)
+                }
+                try await execution.standardInputWriter.finish()
+                return try await (output, errorOutput)
+            }
+            let (output, errorOutput) = result.closureResult
+            return HostCommandOutcome(
+                exitCode: result.terminationStatus.shellCode,
+                stdout: output.bytes,
+                stderr: errorOutput.bytes,
+                truncated: output.truncated || errorOutput.truncated,
+                leftProcesses: kill(-result.processIdentifier.value, 0) == 0
+            )
+        } catch let error as SubprocessError {
+            try Task.checkCancellation()
+            throw SandboxError(
+                error.code == .executableNotFound ? .unavailable : .failed,
+                "\(executable) could not be run: \(error)")
+        }
+    }
+
+    /// Reads a stream to its end and keeps its beginning.
+    private func head(of stream: SubprocessOutputSequence) async throws -> (bytes: [UInt8], truncated: Bool) {
+        var bytes: [UInt8] = []
+        var truncated = false
+        for try await buffer in stream {
+            let room = outputLimit - bytes.count
+            truncated = truncated || buffer.count > room
+            buffer.withUnsafeBytes { bytes.append(contentsOf: $0.prefix(room)) }
+        }
+        return (bytes, truncated)
+    }
+}

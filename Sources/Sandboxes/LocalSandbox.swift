@@ -1,0 +1,156 @@
+internal import Foundation
+
+/// The sandbox of one task on this machine: a ``Shell``, started when it is first needed and again when it was lost.
+actor LocalSandbox: Sandbox {
+    typealias MakeLaunch = @Sendable (_ repositories: [String], _ directories: [String]) -> ShellLaunch
+
+    nonisolated let workspace: String
+    private let place: LocalSandboxPlace
+    /// Takes the shells that shall live.
+    private let launches: AsyncStream<Shell>.Continuation
+    private let makeLaunch: MakeLaunch
+    /// Whoever talks with the shell has the turn.
+    private let turnstile = Turnstile()
+    private var shell: Shell?
+    /// The working directory of the next shell.
+    private var directory: String
+    private var repositories: [String] = []
+    private var isClosed = false
+
+    init(
+        place: LocalSandboxPlace, launches: AsyncStream<Shell>.Continuation, makeLaunch: @escaping MakeLaunch
+    ) {
+        workspace = place.workspace
+        self.place = place
+        self.launches = launches
+        self.makeLaunch = makeLaunch
+        directory = CommandRecords(file: place.records).directory ?? place.workspace
+    }
+
+    func run(_ command: SandboxCommand) async throws -> CommandOutcome {
+        var command = command
+        command.directory = command.directory.map(absolute)
+        if let id = command.id { _ = try SandboxName.checked(id) }
+        if (command.script + (command.directory ?? "")).utf8.contains(0) {
+            return CommandOutcome(
+                exitCode: 2, output: "bash: a command cannot contain a zero byte; write $'\\0' forms\n")
+        }
+        let start = ContinuousClock.now
+        let (reply, timedOut) = try await talk(.command(command), timeout: command.timeout)
+        directory = reply.directory ?? directory
+        if let id = command.id, reply.shellEnded {
+            let ending = reply.exitCode.map(CommandRecords.Ending.exited) ?? .timedOut
+            try CommandRecords.append(to: place.records, id: id, ending: ending, directory: directory)
+        }
+        return CommandOutcome(
+            exitCode: reply.exitCode,
+            output: reply.output.text,
+            omittedBytes: reply.output.omittedBytes,
+            timedOut: timedOut,
+            shellRestarted: reply.shellEnded,
+            seconds: (ContinuousClock.now - start) / .seconds(1)
+        )
+    }
+
+    func outcome(ofCommand id: String) async throws -> CommandOutcome? {
+        switch CommandRecords(file: place.records).endings[id] {
+        case nil: nil
+        case .exited(let code):
+            CommandOutcome(
+                exitCode: code, output: "[output lost: the service restarted while the command ran]")
+        case .timedOut:
+            CommandOutcome(
+                exitCode: nil, output: "[output lost: the service restarted while the command ran]", timedOut: true)
+        }
+    }
+
+    func provide(repository hostPath: String) async throws -> String {
+        let path = HostPath.real(hostPath)
+        guard hostPath.hasPrefix("/"), FileManager.default.fileExists(atPath: path) else {
+            throw SandboxError(.notFound, "There is no repository at \(hostPath).")
+        }
+        if !repositories.contains(path) {
+            repositories.append(path)
+            // What a sandbox sees is settled when its shell starts.
+            try await killProcesses()
+        }
+        return path
+    }
+
+    func killProcesses() async throws {
+        guard let shell else { return }
+        await shell.kill()
+        await shell.waitForEnd()
+    }
+
+    /// Kills all processes; no shell is started any more.
+    func close() async {
+        isClosed = true
+        launches.finish()
+        await shell?.kill()
+    }
+
+    // MARK: - The shell
+
+    /// Has an exchange with the shell. At the timeout and when the task is cancelled, all processes are killed.
+    func talk(_ exchange: ShellExchange, timeout: Duration) async throws -> (ShellReply, timedOut: Bool) {
+        try await turnstile.enter()
+        do {
+            let answer = try await talkInTurn(exchange, timeout: timeout)
+            await turnstile.leave()
+            return answer
+        } catch {
+            await turnstile.leave()
+            throw error
+        }
+    }
+
+    private func talkInTurn(
+        _ exchange: ShellExchange, timeout: Duration
+    ) async throws -> (ShellReply, timedOut: Bool) {
+        let shell = try await readyShell()
+        return try await withThrowingTaskGroup(of: ShellReply?.self) { group in
+            group.addTask { await shell.perform(exchange) }
+            group.addTask {
+                // Ends at the timeout and, at once, when the task is cancelled.
+                try? await Task.sleep(for: timeout)
+                return nil
+            }
+            defer { group.cancelAll() }
+            if let reply = try await group.next() ?? nil { return (reply, false) }
+            await shell.kill()
+            guard let reply = try await group.next() ?? nil else { throw CancellationError() }
+            await shell.waitForEnd()
+            try Task.checkCancellation()
+            return (reply, true)
+        }
+    }
+
+    private func readyShell() async throws -> Shell {
+        if let shell, await shell.ending == nil { return shell }
+        if isClosed { throw SandboxError(.failed, "The sandbox is closed.") }
+        let shell = Shell(launch: makeLaunch(repositories, [directory, workspace]))
+        self.shell = shell
+        launches.yield(shell)
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                try await shell.start()
+                return true
+            }
+            group.addTask {
+                try? await Task.sleep(for: .seconds(30))
+                return false
+            }
+            defer { group.cancelAll() }
+            if try await group.next() == true { return }
+            await shell.kill()
+            _ = try await group.next()
+        }
+        return shell
+    }
+
+    /// A path of the sandbox, absolute.
+    func absolute(_ path: String) -> String {
+        path.hasPrefix("/") ? path : "\(workspace)/\(path)"
+    }
+}

@@ -1,0 +1,52 @@
+internal import Foundation
+
+/// Where the files of one local sandbox are.
+struct LocalSandboxPlace: Sendable {
+    let workspace: String
+    private let state: String
+
+    init(root: String, id: String) {
+        workspace = "\(root)/\(id)"
+        state = "\(root)/.state/\(id)"
+    }
+
+    var home: String { "\(state)/home" }
+    /// What commands see as `/tmp`.
+    var temporaryDirectory: String { "\(state)/tmp" }
+    /// The file of ``CommandRecords``.
+    var records: String { "\(state)/commands" }
+    /// The same in every run of the service, so that one finds what another left.
+    var marker: ProcessMarker { ProcessMarker(value: workspace) }
+
+    /// Makes the directories.
+    ///
+    /// - Returns: Whether the sandbox is new.
+    func make() throws -> Bool {
+        let isNew = !FileManager.default.fileExists(atPath: state)
+        do {
+            for directory in [workspace, home, temporaryDirectory] {
+                try FileManager.default.createDirectory(
+                    atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            }
+        } catch {
+            throw SandboxError(.failed, "The sandbox \(workspace) cannot be made: \(error.localizedDescription)")
+        }
+        return isNew
+    }
+
+    /// Removes all files, also those in directories that a command made unreadable.
+    func remove() async throws {
+        for directory in [workspace, state] where FileManager.default.fileExists(atPath: directory) {
+            if (try? FileManager.default.removeItem(atPath: directory)) != nil { continue }
+            _ = try await HostCommand(
+                executable: "chmod", arguments: ["-R", "u+rwX", "--", directory],
+                environment: ["PATH": ProgramSearch.defaultPath]
+            ).run()
+            do {
+                try FileManager.default.removeItem(atPath: directory)
+            } catch {
+                throw SandboxError(.failed, "\(directory) cannot be removed: \(error.localizedDescription)")
+            }
+        }
+    }
+}

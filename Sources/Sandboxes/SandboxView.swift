@@ -1,0 +1,39 @@
+/// What a bubblewrap sandbox sees of the host: everything read-only, except what is hidden and what is writable.
+///
+/// A value only; ``bubblewrapArguments`` reads nothing of the host, so that the caller decides what exists.
+struct SandboxView: Sendable, Hashable {
+    /// Directories that look empty.
+    var hiddenDirectories: [String] = []
+    /// Files that look empty, by the empty file `emptyFile`.
+    var hiddenFiles: [String] = []
+    var emptyFile = "/dev/null"
+    /// Directories and files inside the hidden directories that stay readable.
+    var readablePaths: [String] = []
+    /// Directories that take the place of others, by the path of that place; writable.
+    var replacements: [String: String] = [:]
+    /// Directories that are writable at their own place, also inside hidden ones.
+    var writableDirectories: [String] = []
+    /// Whether the sandbox uses the host's network.
+    var hasNetwork = true
+
+    /// The arguments of `bwrap` up to the command to run.
+    ///
+    /// A later mount covers what earlier ones put at the same place, so the order is: the host, what hides parts of
+    /// it, and what shows through.
+    var bubblewrapArguments: [String] {
+        var arguments = [
+            "--unshare-user-try", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
+            "--hostname", "sandbox", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
+            "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc",
+        ]
+        if !hasNetwork { arguments.append("--unshare-net") }
+        for directory in hiddenDirectories { arguments += ["--tmpfs", directory] }
+        for (place, directory) in replacements { arguments += ["--bind", directory, place] }
+        for file in hiddenFiles { arguments += ["--ro-bind", emptyFile, file] }
+        for path in readablePaths { arguments += ["--ro-bind", path, path] }
+        for directory in writableDirectories { arguments += ["--bind", directory, directory] }
+        // Only now, because the mounts inside needed their places made.
+        for directory in hiddenDirectories { arguments += ["--remount-ro", directory] }
+        return arguments
+    }
+}

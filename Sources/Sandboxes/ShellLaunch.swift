@@ -1,0 +1,29 @@
+/// How the bash of a sandbox is started.
+struct ShellLaunch: Sendable {
+    /// bash with the programs before it that confine it.
+    var command: [String]
+    /// All variables of the sandbox.
+    var environment: [String: String]
+    /// The file that ``CommandRecords`` are written to.
+    var records: String
+    /// Where the shell starts: the first of these that exists in the sandbox.
+    var directories: [String]
+    var containment: Containment
+
+    /// What holds the processes of the sandbox together, so that all of them can be killed.
+    enum Containment: Sendable {
+        /// A process namespace. Its first process is named on descriptor 4 by `bwrap --info-fd 4`.
+        case namespace
+        case marker(ProcessMarker)
+    }
+
+    /// The arguments of `/bin/sh` that open the descriptors beyond the first three and become ``command``.
+    var arguments: [String] {
+        let information =
+            switch containment {
+            case .namespace: "4>&2 "
+            case .marker: ""
+            }
+        return ["-c", "exec 3>>\"$0\" \(information)\"$@\"", records] + command
+    }
+}

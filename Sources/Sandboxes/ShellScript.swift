@@ -1,0 +1,113 @@
+/// What is said to the bash of a sandbox on its standard input, and in what form it answers.
+///
+/// Everything goes through the pipe, nothing through arguments, so that no command text is seen in a process list.
+/// Each line of ours reads the bytes that follow it and evaluates them at the top level of the shell: in a function
+/// `declare` would be local, and in a loop `break` would be ours.
+///
+/// Descriptors of the shell: 0 what we say, 1 the output of commands, 2 answers about files, 3 the records of
+/// ``CommandRecords``. Commands get 0, 1 and 2 redirected and 3 closed; bash keeps the originals where no program that
+/// it starts inherits them, and puts them back whatever a command did to its own.
+enum ShellScript {
+    static let recordSeparator: UInt8 = 0x1e
+    static let unitSeparator: UInt8 = 0x1f
+
+    /// Defines what the other lines use, changes to the first directory there is, and marks the output with `ready`.
+    static func prelude(directories: [String], word: String) -> String {
+        prelude + directories.map { "builtin cd -- \(quoted($0)) 2>/dev/null" }.joined(separator: " || ") + "\n"
+            + "__swe_word=\(word); __swe_mark ready 0\n"
+    }
+
+    /// Runs a script; at its end the output is marked with `end`, the exit code and the working directory, or with
+    /// `exit` instead of `end` where the shell ends with the script.
+    static func command(_ script: String, directory: String?, id: String?, word: String) -> String {
+        let change = directory.map { "CDPATH= builtin cd -- \(quoted($0)) 2>&1 && " } ?? ""
+        return "__swe_get \(script.utf8.count) \(word) \(id ?? "''");"
+            + "\(change)eval \"$__swe\" 0</dev/null 3>&- 2>&1 1>&2;__swe_end $?\n\(script)"
+    }
+
+    /// Writes a mark, at most `count` bytes of a file, and a mark with a ``FileAnswer`` to descriptor 2.
+    static func readFile(_ path: String, count: Int, word: String) -> String {
+        "__swe_read \(word) \(quoted(path)) \(count)\n"
+    }
+
+    /// Writes a file with the folders it needs; answers on descriptor 2 as ``readFile(_:count:word:)`` does.
+    ///
+    /// bash cannot hold zero bytes, so contents with zero bytes are sent with the escapes of `printf %b`.
+    static func writeFile(_ path: String, directory: String, _ contents: [UInt8], word: String) -> [UInt8] {
+        let escaped = contents.contains(0)
+        let payload =
+            escaped
+            ? contents.flatMap { $0 == 0 ? Array("\\0000".utf8) : $0 == UInt8(ascii: "\\") ? [$0, $0] : [$0] }
+            : contents
+        let line =
+            "__swe_get \(payload.count) \(word) '';"
+            + "__swe_write \(word) \(quoted(path)) \(quoted(directory)) \(escaped ? "%b" : "%s")\n"
+        return Array(line.utf8) + payload
+    }
+
+    /// One word of the shell, whatever is in it.
+    static func quoted(_ text: String) -> String {
+        "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
+    }
+
+    /// Functions of ours set shell options for themselves only (`local -`), so that those of the commands stay.
+    private static let prelude = #"""
+        __swe_code=0
+        __swe_get() {
+            __swe_word=$2 __swe_id=$3
+            LC_ALL=C IFS= builtin read -r -N "$1" __swe || :
+            # The next command may look at $?, but under `set -e` a failure here would end the shell.
+            case $- in *e*) return 0 ;; esac
+            return "$__swe_code"
+        }
+        __swe_mark() {
+            builtin printf '\x1e%s%s %s %s\0' "$__swe_word" "$1" "$2" "$PWD"
+        }
+        __swe_end() {
+            local -; set +eux
+            __swe_code=$1
+            builtin printf '\x1e%s\x1f%s\x1f%s\0' "$__swe_id" "$1" "$PWD" >&3
+            __swe_mark end "$1"
+        }
+        __swe_answer() {
+            builtin printf '\x1e%s%s\0' "$1" "$2" >&2
+        }
+        __swe_read() {
+            local -; set +eux
+            local code=ok
+            __swe_answer "$1" begin
+            if [[ -d $2 ]]; then code=directory
+            elif [[ ! -e $2 ]]; then code=missing
+            elif [[ ! -f $2 ]]; then code=special
+            else command -p head -c "$3" <"$2" >&2 3>&- || code=failed
+            fi
+            __swe_answer "$1" "$code"
+        }
+        __swe_write() {
+            local -; set +eux
+            local code=ok
+            __swe_answer "$1" begin
+            if [[ -d $2 ]]; then code=directory
+            elif [[ -e $2 && ! -f $2 ]]; then code=special
+            elif [[ ! -d $3 ]] && ! command -p mkdir -p -- "$3" 3>&-; then code=failed
+            else LC_ALL=C builtin printf "$4" "$__swe" >|"$2" || code=failed
+            fi
+            __swe=
+            __swe_answer "$1" "$code"
+        }
+        trap '__swe_mark exit $?' EXIT
+
+        """#
+}
+
+/// How the shell answers about a file.
+enum FileAnswer: String, Sendable {
+    case begin
+    case ok
+    case missing
+    case directory
+    /// Neither a file nor a directory.
+    case special
+    /// The reason stands before the mark.
+    case failed
+}

@@ -1,0 +1,38 @@
+/// Lets one task at a time through, in the order in which they came.
+actor Turnstile {
+    private var taken = false
+    private var waiting: [(number: Int, turn: AsyncStream<Void>.Continuation)] = []
+    private var count = 0
+
+    /// Waits for the turn, which ``leave()`` ends.
+    ///
+    /// - Throws: `CancellationError` where the task was cancelled before its turn came; then there is nothing to leave.
+    func enter() async throws {
+        try Task.checkCancellation()
+        guard taken else {
+            taken = true
+            return
+        }
+        count += 1
+        let number = count
+        let (turns, turn) = AsyncStream<Void>.makeStream()
+        waiting.append((number, turn))
+        // Yields once when the turn comes, and ends when the task is cancelled.
+        for await _ in turns { return }
+        if let index = waiting.firstIndex(where: { $0.number == number }) {
+            waiting.remove(at: index)
+        } else {
+            leave()
+        }
+        throw CancellationError()
+    }
+
+    /// Ends the turn that ``enter()`` gave.
+    func leave() {
+        if waiting.isEmpty {
+            taken = false
+        } else {
+            waiting.removeFirst().turn.yield()
+        }
+    }
+}
