@@ -18,8 +18,11 @@ public enum ScriptedReply: Sendable {
     case empty
     /// An error, or anything else with a status.
     case status(Int, headers: [String: String] = [:], body: String = "")
-    /// A success with this body: JSON, or events where the request asks for a stream.
-    case raw(String)
+    /// A success with this body: JSON, or events where the request asks for a stream. It is sent in pieces of so many
+    /// bytes, if that is given.
+    case raw(String, pieceBytes: Int? = nil)
+    /// A success with this body as plain JSON, even where a stream is asked for.
+    case json(String)
     /// No answer at all, until the client goes away.
     case hang
     /// The first bytes of a proper turn, and then silence.

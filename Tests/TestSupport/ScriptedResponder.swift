@@ -44,8 +44,10 @@ struct ScriptedResponder: HTTPResponder {
             var answer = response(.init(code: code), body, streaming: false)
             for (name, value) in headers { answer.headers[.init(name)!] = value }
             return answer
-        case .raw(let body):
-            return response(.ok, body, streaming: asked.streaming)
+        case .raw(let body, let pieceBytes):
+            return response(.ok, body, streaming: asked.streaming, pieceBytes: pieceBytes)
+        case .json(let body):
+            return response(.ok, body, streaming: false)
         case .hang:
             return try await hang(request)
         case .stall(let count):
@@ -63,10 +65,21 @@ struct ScriptedResponder: HTTPResponder {
         response(.ok, api.body(of: turn, for: request), streaming: request.streaming)
     }
 
-    private func response(_ status: HTTPResponse.Status, _ body: String, streaming: Bool) -> Response {
-        Response(
+    private func response(
+        _ status: HTTPResponse.Status, _ body: String, streaming: Bool, pieceBytes: Int? = nil
+    ) -> Response {
+        let whole = ByteBuffer(string: body)
+        return Response(
             status: status, headers: [.contentType: streaming ? "text/event-stream" : "application/json"],
-            body: ResponseBody(byteBuffer: ByteBuffer(string: body)))
+            body: ResponseBody { writer in
+                var rest = whole
+                while let piece = rest.readSlice(length: min(pieceBytes ?? .max, rest.readableBytes)),
+                    piece.readableBytes > 0
+                {
+                    try await writer.write(piece)
+                }
+                try await writer.finish(nil)
+            })
     }
 
     /// The start of a body, after which something goes wrong.
