@@ -100,5 +100,8 @@ let package = Package(
             dependencies: ["LanguageModels", "TestSupport", .asyncHTTPClient],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "AgentsTests", dependencies: ["Agents", "Sandboxes", "LanguageModels", "TestSupport"],
+            swiftSettings: settings),
     ]
 )

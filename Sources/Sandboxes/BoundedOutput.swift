@@ -17,7 +17,7 @@ struct BoundedOutput: Sendable {
         let toHead = bytes.prefix(headLimit - head.count)
         head += toHead
         tail += bytes.dropFirst(toHead.count)
-        if tail.count > 2 * tailLimit + 4096 { cutTail() }
+        if tail.count / 2 > max(tailLimit, 2048) { cutTail() }
     }
 
     /// The bytes that were left out.

@@ -107,7 +107,7 @@ public struct LocalSandboxProvider: SandboxProvider {
             view.readablePaths += repositories
             view.writableDirectories = [place.home, place.workspace]
             return ShellLaunch(
-                command: [program, "--info-fd", "4"] + view.bubblewrapArguments + shell, environment: environment,
+                command: [program, "--info-fd", "5"] + view.bubblewrapArguments + shell, environment: environment,
                 records: place.records, directories: directories, containment: .namespace)
         case .none:
             environment[ProcessMarker.variable] = place.marker.value

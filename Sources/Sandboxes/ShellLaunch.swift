@@ -12,18 +12,18 @@ struct ShellLaunch: Sendable {
 
     /// What holds the processes of the sandbox together, so that all of them can be killed.
     enum Containment: Sendable {
-        /// A process namespace. Its first process is named on descriptor 4 by `bwrap --info-fd 4`.
+        /// A process namespace. Its first process is named on descriptor 5 by `bwrap --info-fd 5`.
         case namespace
         case marker(ProcessMarker)
     }
 
-    /// The arguments of `/bin/sh` that open the descriptors beyond the first three and become ``command``.
+    /// The arguments of `/bin/sh` that move the descriptors to where ``ShellScript`` wants them and become ``command``.
     var arguments: [String] {
         let information =
             switch containment {
-            case .namespace: "4>&2 "
+            case .namespace: " 5>&2"
             case .marker: ""
             }
-        return ["-c", "exec 3>>\"$0\" \(information)\"$@\"", records] + command
+        return ["-c", "exec 3>>\"$0\" 4<&0 0</dev/null\(information) \"$@\"", records] + command + ["/dev/fd/4"]
     }
 }

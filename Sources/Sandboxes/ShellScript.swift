@@ -1,12 +1,12 @@
-/// What is said to the bash of a sandbox on its standard input, and in what form it answers.
+/// What is said to the bash of a sandbox through a pipe, and in what form it answers.
 ///
-/// Everything goes through the pipe, nothing through arguments, so that no command text is seen in a process list.
-/// Each line of ours reads the bytes that follow it and evaluates them at the top level of the shell: in a function
-/// `declare` would be local, and in a loop `break` would be ours.
+/// Nothing goes through arguments, so that no command text is seen in a process list. Each line of ours reads the bytes
+/// that follow it and evaluates them at the top level of the shell: in a function `declare` would be local, and in a
+/// loop `break` would be ours.
 ///
-/// Descriptors of the shell: 0 what we say, 1 the output of commands, 2 answers about files, 3 the records of
-/// ``CommandRecords``. Commands get 0, 1 and 2 redirected and 3 closed; bash keeps the originals where no program that
-/// it starts inherits them, and puts them back whatever a command did to its own.
+/// Descriptors of the shell: 1 the output of commands, 2 answers about files, 3 the records of ``CommandRecords``,
+/// 4 what we say. Commands get 0, 1 and 2 redirected and the others closed; bash keeps the originals where no program
+/// that it starts inherits them, and puts them back whatever a command did to its own.
 enum ShellScript {
     static let recordSeparator: UInt8 = 0x1e
     static let unitSeparator: UInt8 = 0x1f
@@ -20,14 +20,22 @@ enum ShellScript {
     /// Runs a script; at its end the output is marked with `end`, the exit code and the working directory, or with
     /// `exit` instead of `end` where the shell ends with the script.
     static func command(_ script: String, directory: String?, id: String?, word: String) -> String {
-        let change = directory.map { "CDPATH= builtin cd -- \(quoted($0)) 2>&1 && " } ?? ""
-        return "__swe_get \(script.utf8.count) \(word) \(id ?? "''");"
-            + "\(change)eval \"$__swe\" 0</dev/null 3>&- 2>&1 1>&2;__swe_end $?\n\(script)"
+        let get = "__swe_get \(script.utf8.count + 1) \(word) \(id ?? "''")"
+        let run =
+            if let directory {
+                "\(get) || :;CDPATH= builtin cd -- \(quoted(directory)) 2>&1 && eval \"$__swe_run\""
+            } else {
+                // The condition lets the command look at `$?` without a trap or `set -e` seeing a failure of ours.
+                "if \(get);then eval \"$__swe_run\";else eval \"$__swe_run\";fi"
+            }
+        // The empty line before makes bash forget a syntax error in the last script; a script that ends with a
+        // backslash needs the one after it.
+        return "\n\(run);__swe_end $?\n\(script)\n"
     }
 
     /// Writes a mark, at most `count` bytes of a file, and a mark with a ``FileAnswer`` to descriptor 2.
     static func readFile(_ path: String, count: Int, word: String) -> String {
-        "__swe_read \(word) \(quoted(path)) \(count)\n"
+        "\n__swe_read \(word) \(quoted(path)) \(count)\n"
     }
 
     /// Writes a file with the folders it needs; answers on descriptor 2 as ``readFile(_:count:word:)`` does.
@@ -40,7 +48,7 @@ enum ShellScript {
             ? contents.flatMap { $0 == 0 ? Array("\\0000".utf8) : $0 == UInt8(ascii: "\\") ? [$0, $0] : [$0] }
             : contents
         let line =
-            "__swe_get \(payload.count) \(word) '';"
+            "\n__swe_get \(payload.count) \(word) '' || :;"
             + "__swe_write \(word) \(quoted(path)) \(quoted(directory)) \(escaped ? "%b" : "%s")\n"
         return Array(line.utf8) + payload
     }
@@ -55,11 +63,10 @@ enum ShellScript {
         __swe_code=0
         __swe_get() {
             __swe_word=$2 __swe_id=$3
-            LC_ALL=C IFS= builtin read -r -N "$1" __swe || :
-            # The next command may look at $?, but under `set -e` a failure here would end the shell.
-            case $- in *e*) return 0 ;; esac
+            LC_ALL=C IFS= builtin read -r -u 4 -N "$1" __swe || :
             return "$__swe_code"
         }
+        __swe_run='eval "$__swe" 0</dev/null 3>&- 4<&- 2>&1 1>&2'
         __swe_mark() {
             builtin printf '\x1e%s%s %s %s\0' "$__swe_word" "$1" "$2" "$PWD"
         }
@@ -79,7 +86,7 @@ enum ShellScript {
             if [[ -d $2 ]]; then code=directory
             elif [[ ! -e $2 ]]; then code=missing
             elif [[ ! -f $2 ]]; then code=special
-            else command -p head -c "$3" <"$2" >&2 3>&- || code=failed
+            else command -p head -c "$3" <"$2" >&2 3>&- 4<&- || code=failed
             fi
             __swe_answer "$1" "$code"
         }
@@ -89,7 +96,7 @@ enum ShellScript {
             __swe_answer "$1" begin
             if [[ -d $2 ]]; then code=directory
             elif [[ -e $2 && ! -f $2 ]]; then code=special
-            elif [[ ! -d $3 ]] && ! command -p mkdir -p -- "$3" 3>&-; then code=failed
+            elif [[ ! -d $3 ]] && ! command -p mkdir -p -- "$3" 3>&- 4<&-; then code=failed
             else LC_ALL=C builtin printf "$4" "$__swe" >|"$2" || code=failed
             fi
             __swe=

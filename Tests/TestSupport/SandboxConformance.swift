@@ -52,7 +52,7 @@ extension Sandbox {
         let split = "'\(text.prefix(3))''\(text.dropFirst(3))'"
         let script = #"""
             for file in /proc/[0-9]*/cmdline; do
-                line=$(tr '\0' ' ' <"$file") 2>/dev/null
+                line=$(2>/dev/null <"$file" tr '\0' ' ')
                 case $line in *\#(split)*) echo "$line" ;; esac
             done
             """#
