@@ -89,6 +89,18 @@ public actor Run {
         return outcome
     }
 
+    /// As ``effect(_:kind:settle:_:)``, for an effect whose only outcome is that it happened.
+    public nonisolated func effect(
+        _ name: String, kind: EffectKind = .repeatable, _ body: () async throws -> Void
+    ) async throws {
+        let _: Done = try await effect(name, kind: kind) { _ in
+            try await body()
+            return Done()
+        }
+    }
+
+    private struct Done: Codable, Sendable {}
+
     /// Writes a line for people, once however often the node's code runs again.
     public nonisolated func log(_ line: String) async throws {
         let key = await nextKey()

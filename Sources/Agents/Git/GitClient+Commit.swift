@@ -40,6 +40,17 @@ extension GitClient {
         }
     }
 
+    /// The commit that a branch of a mirror points at, to settle whether a commit that was cut off had been made.
+    ///
+    /// - Returns: `nil` where the mirror has no such branch.
+    public func branchTip(_ branch: String, mirror: String) async throws -> String? {
+        guard BranchName.isValid(branch) else { return nil }
+        let outcome = try await runLocal(
+            #""$0" rev-parse --verify --quiet "refs/heads/$1""#, [branch],
+            repository: mirror, environment: [:], input: [])
+        return outcome.exitCode == 0 ? text(outcome.stdout).split(separator: "\n").first.map(String.init) : nil
+    }
+
     /// A message as an argument can carry it: without NUL, and below the system's limit of 128 KiB an argument.
     private static func messageArgument(_ message: String) -> String {
         String(decoding: message.utf8.prefix(64 * 1024).filter { $0 != 0 }, as: UTF8.self)

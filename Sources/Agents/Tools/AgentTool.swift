@@ -16,6 +16,15 @@ public protocol AgentTool: Sendable {
     /// - Returns: What the model gets to read. What the model did wrong is an output that says so, not an error.
     /// - Throws: ``ToolArgumentError``, ``SandboxError`` where the sandbox failed, or `CancellationError`.
     func call(_ arguments: ToolArguments, in context: ToolContext) async throws -> ToolOutput
+
+    /// Looks whether a call that a crash of the service cut off had been carried out.
+    ///
+    /// - Returns: What it had come to; `nil` has it called again, which is right for whatever may be repeated.
+    func settle(_ arguments: ToolArguments, in context: ToolContext) async throws -> ToolOutput?
+}
+
+extension AgentTool {
+    public func settle(_ arguments: ToolArguments, in context: ToolContext) async throws -> ToolOutput? { nil }
 }
 
 /// Where and within which limits a tool works.

@@ -36,6 +36,13 @@ public struct BashTool: AgentTool {
         return ToolOutput(Self.report(outcome, timeout: timeout), isError: outcome.timedOut)
     }
 
+    public func settle(_ arguments: ToolArguments, in context: ToolContext) async throws -> ToolOutput? {
+        guard let id = context.commandID, let outcome = try await context.sandbox.outcome(ofCommand: id) else {
+            return nil
+        }
+        return ToolOutput(Self.report(outcome, timeout: context.commandTimeout), isError: outcome.timedOut)
+    }
+
     private static func report(_ outcome: CommandOutcome, timeout: Duration) -> String {
         var ending =
             if outcome.timedOut {

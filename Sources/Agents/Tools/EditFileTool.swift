@@ -25,11 +25,7 @@ public struct EditFileTool: AgentTool {
     private static let largestFile = 8 << 20
 
     public func call(_ arguments: ToolArguments, in context: ToolContext) async throws -> ToolOutput {
-        let path = try RepositoryPath(try arguments.string("path"), in: context.directory)
-        let edit = TextEdit(
-            old: Array(try arguments.string("old_text").utf8),
-            new: Array(try arguments.string("new_text").utf8),
-            replaceAll: try arguments.flag("replace_all"))
+        let (path, edit) = try read(arguments, in: context)
         do {
             let bytes = try await context.sandbox.readFile(path.absolute, limit: Self.largestFile)
             guard !FileLines.isBinary(bytes) else { return .error("edit_file: \(path.name) is a binary file.") }
@@ -51,6 +47,29 @@ public struct EditFileTool: AgentTool {
             case .unavailable: throw error
             }
         }
+    }
+
+    public func settle(_ arguments: ToolArguments, in context: ToolContext) async throws -> ToolOutput? {
+        let (path, edit) = try read(arguments, in: context)
+        guard let bytes = try? await context.sandbox.readFile(path.absolute, limit: Self.largestFile) else {
+            return nil
+        }
+        // Where the old text is gone and the new one stands, the edit had been made.
+        let undo = TextEdit(old: edit.new, new: edit.old, replaceAll: true)
+        guard case .refused = edit.apply(to: bytes, limit: Self.largestFile),
+            case .edited(_, let lines) = undo.apply(to: bytes, limit: Self.largestFile)
+        else { return nil }
+        return ToolOutput(Self.report(bytes, lines: lines, inserted: edit.newLineCount, path: path))
+    }
+
+    private func read(
+        _ arguments: ToolArguments, in context: ToolContext
+    ) throws(ToolArgumentError) -> (RepositoryPath, TextEdit) {
+        let edit = TextEdit(
+            old: Array(try arguments.string("old_text").utf8),
+            new: Array(try arguments.string("new_text").utf8),
+            replaceAll: try arguments.flag("replace_all"))
+        return (try RepositoryPath(try arguments.string("path"), in: context.directory), edit)
     }
 
     /// What the file looks like now around the first place.

@@ -55,6 +55,34 @@ public struct ToolArguments: Sendable, Hashable {
         }
     }
 
+    /// A flag that must be there.
+    public func requiredFlag(_ name: String) throws(ToolArgumentError) -> Bool {
+        guard values[name] != nil, values[name] != .null else { throw wrong(name, "true or false is required") }
+        return try flag(name)
+    }
+
+    /// A list of texts that must be there.
+    public func strings(_ name: String) throws(ToolArgumentError) -> [String] {
+        guard let items = values[name]?.array else { throw wrong(name, "a list of strings is required") }
+        var texts: [String] = []
+        for item in items {
+            guard let text = item.string else { throw wrong(name, "a list of strings is required") }
+            texts.append(text)
+        }
+        return texts
+    }
+
+    /// A list of objects that must be there, to be read like arguments.
+    public func objects(_ name: String) throws(ToolArgumentError) -> [ToolArguments] {
+        guard let items = values[name]?.array else { throw wrong(name, "a list of objects is required") }
+        var objects: [ToolArguments] = []
+        for item in items {
+            guard let members = item.object else { throw wrong(name, "a list of objects is required") }
+            objects.append(ToolArguments(tool: "\(tool): \(name)", members))
+        }
+        return objects
+    }
+
     private func wrong(_ name: String, _ expectation: String) -> ToolArgumentError {
         ToolArgumentError(message: "\(tool): parameter \"\(name)\": \(expectation).")
     }

@@ -19,11 +19,26 @@ public struct Toolbox: Sendable {
     /// What the model is told of the tools.
     public var definitions: [ToolDefinition] { tools.map(\.definition) }
 
+    /// Whether a call leaves the repository as it is. One that names no tool does.
+    public func isReadOnly(_ call: ToolCall) -> Bool {
+        tool(of: call)?.isReadOnly ?? true
+    }
+
+    /// Looks whether a call that a crash cut off had been carried out; see ``AgentTool/settle(_:in:)``.
+    public func settle(_ call: ToolCall, in context: ToolContext) async throws -> ToolOutput? {
+        guard let tool = tool(of: call), case .object(let values) = call.arguments else { return nil }
+        return try await tool.settle(ToolArguments(tool: call.name, values), in: context)
+    }
+
+    private func tool(of call: ToolCall) -> (any AgentTool)? {
+        tools.first { $0.definition.name == call.name }
+    }
+
     /// Does what a model asks for. Whatever the model got wrong comes back as an output that tells it so.
     ///
     /// - Throws: ``SandboxError`` where the sandbox failed, or `CancellationError`.
     public func call(_ call: ToolCall, in context: ToolContext) async throws -> ToolOutput {
-        guard let tool = tools.first(where: { $0.definition.name == call.name }) else {
+        guard let tool = tool(of: call) else {
             let names = tools.map(\.definition.name).joined(separator: ", ")
             return .error("There is no tool \"\(call.name.prefix(100))\". The tools are: \(names).")
         }

@@ -1,0 +1,50 @@
+import Sandboxes
+import Workflow
+
+/// Prepares the ground: the clones, what the repository says about itself, and the tests as they were.
+enum Manager {
+    static func prepare(_ state: inout TaskState, _ run: Run, _ context: TaskContext) async throws {
+        try await run.log("Starting task...")
+        try await run.log("Cloning repo...")
+        let request = context.request
+        let source: GitMirror = try await run.effect("clone") {
+            try await context.git.mirror(context.remote, branch: request.baseBranch, into: context.mirror)
+        }
+        let branch = BranchName.forTask(id: context.id, goal: request.goal)
+        try await context.clone("check out", at: source.base, branch, into: context.repository, run)
+        let survey: RepositorySurvey = try await run.effect("survey") {
+            try await RepositorySurvey.make(of: context.repository, in: context.sandbox)
+        }
+        let test = request.testCommand ?? survey.testCommand?.command
+        state.ground = TaskState.Ground(
+            baseBranch: source.branch, baseCommit: source.base, branch: branch, guidance: survey.guidance,
+            testCommand: test)
+        if let test {
+            try await context.clone("fresh clone", at: source.base, branch, into: context.freshClone, run)
+            let report = try await context.runTests("tests before", test, in: context.freshClone, run)
+            state.testsBefore = report
+            try await run.log("Tests before: \(report.summary) (\(test))")
+        } else {
+            try await run.log("No test command was found; give one as test_command")
+        }
+        if context.skips(.planner) || Route.isTrivial(request.goal), request.approvePlan != true {
+            state.plan = Plan(summary: "", steps: [Plan.Step(title: request.goal, check: "The goal is met.")])
+        }
+    }
+}
+
+/// Decides whether a goal needs a plan.
+enum Route {
+    private static let trivialVerbs: Set<String> = ["bump", "rename", "reword", "typo"]
+    private static let trivialObjects: Set<String> = [
+        "typo", "typos", "comment", "docstring", "whitespace", "spelling",
+    ]
+    private static let mostWords = 15
+
+    /// Whether the goal is a change of a few words, such as “Fix a typo in the README”.
+    static func isTrivial(_ goal: String) -> Bool {
+        let words = goal.lowercased().split { !$0.isLetter && !$0.isNumber }.map(String.init)
+        guard words.count <= mostWords, let first = words.first else { return false }
+        return trivialVerbs.contains(first) || (first == "fix" && !trivialObjects.isDisjoint(with: words))
+    }
+}

@@ -1,0 +1,74 @@
+import Foundation
+import LanguageModels
+import Workflow
+
+/// Explores the repository, read-only, and records a plan of steps that can be checked.
+enum Planner {
+    static func plan(_ state: inout TaskState, _ run: Run, _ context: TaskContext) async throws {
+        await context.budget.reset(steps: state.steps, usage: state.usage)
+        try await run.log("PLANNER: Generating plan...")
+        let round = state.comments.count + 1
+        let toolbox = Toolbox([ListFilesTool(), ViewFileTool(), SearchTool(), SubmitPlanTool()])
+        let submission = try await context.loop(
+            round == 1 ? "planner" : "planner-\(round)", toolbox, in: context.repository, run
+        ).converse(system: Prompts.planner, task: Prompts.planTask(state, context.request))
+        let plan = try JSONDecoder().decode(Plan.self, from: Data(submission.utf8))
+        state.plan = plan
+        state.replan = false
+        (state.steps, state.usage) = (await context.budget.steps, await context.budget.usage)
+        for (index, step) in plan.steps.enumerated() {
+            try await run.log("PLANNER: \(index + 1). \(step.title)")
+        }
+        guard context.request.approvePlan == true else { return }
+        try await run.log("PLANNER: Waiting for the plan to be approved...")
+        let answer: PlanAnswer = try await run.interrupt(PlanQuestion(plan: plan))
+        let comment = answer.comment.flatMap { $0.isEmpty ? nil : $0 }
+        if let comment { state.comments.append(comment) }
+        if answer.approve { return try await run.log("PLANNER: Plan approved") }
+        guard comment != nil, round < 3 else {
+            throw TaskFailure(.planRejected, "the plan was turned down")
+        }
+        try await run.log("PLANNER: Plan sent back with comments")
+        state.replan = true
+    }
+}
+
+/// Hands in the plan.
+struct SubmitPlanTool: AgentTool {
+    let definition = ToolDefinition(
+        name: "submit_plan",
+        description: "Hand in the plan and end planning.",
+        parameters: [
+            "type": "object",
+            "properties": [
+                "summary": [
+                    "type": "string",
+                    "description": "What you found out that the programmer must know: files, causes, conventions.",
+                ],
+                "steps": [
+                    "type": "array",
+                    "items": [
+                        "type": "object",
+                        "properties": [
+                            "title": ["type": "string", "description": "What to do."],
+                            "check": ["type": "string", "description": "How to tell that it is done."],
+                        ],
+                        "required": ["title", "check"],
+                    ],
+                ],
+            ],
+            "required": ["summary", "steps"],
+        ])
+    let isReadOnly = true
+
+    func call(_ arguments: ToolArguments, in context: ToolContext) async throws -> ToolOutput {
+        let steps = try arguments.objects("steps").map { step in
+            Plan.Step(title: try step.string("title"), check: try step.string("check"))
+        }
+        guard !steps.isEmpty else {
+            return ToolOutput("The plan has no steps; hand in at least one.", isError: true)
+        }
+        let plan = Plan(summary: try arguments.string("summary"), steps: steps)
+        return ToolOutput("Plan recorded.", submission: try JSONText(plan).text)
+    }
+}

@@ -1,0 +1,93 @@
+import LanguageModels
+import Sandboxes
+import Workflow
+
+/// Manager → planner → programmer → reviewer → publisher: the graph that every task runs through.
+public enum TaskWorkflow {
+    /// The most rounds of review.
+    public static let reviewRounds = 3
+
+    /// The workflow as a Mermaid flowchart.
+    public static func mermaid() throws -> String { try graph().mermaid }
+
+    static func graph() throws -> Graph<TaskStage, TaskState, TaskContext> {
+        try Graph("task", start: .manager) { graph in
+            graph.node(.manager, Manager.prepare)
+            graph.node(.planner, visits: 3, Planner.plan)
+            graph.node(.programmer, visits: reviewRounds, Programmer.program)
+            graph.node(.reviewer, visits: reviewRounds, Reviewer.review)
+            graph.node(.publisher, Publisher.publish)
+
+            graph.branch(
+                from: .manager, to: [.node(.planner), .node(.programmer, when: "trivial goal or planner switched off")]
+            ) { state in state.plan == nil ? .node(.planner) : .node(.programmer) }
+            graph.branch(
+                from: .planner, to: [.node(.programmer, when: "approved"), .node(.planner, when: "comments")]
+            ) { state in state.replan ? .node(.planner) : .node(.programmer) }
+            graph.edge(from: .programmer, to: .reviewer)
+            graph.branch(
+                from: .reviewer, to: [.node(.publisher, when: "approved"), .node(.programmer, when: "findings")]
+            ) { state in state.reviews.last?.approved == true ? .node(.publisher) : .node(.programmer) }
+            graph.end(after: .publisher)
+        }
+    }
+}
+
+/// What the stages of one task work with.
+struct TaskContext: Sendable {
+    var id: String
+    var request: TaskRequest
+    var settings: TaskSettings
+    var model: any LanguageModel
+    var sandbox: any Sandbox
+    var git: GitClient
+    /// The repository's address, checked.
+    var remote: GitURL
+    /// The bare clone on the host that the sandbox can read and never write.
+    var mirror: String
+    var budget: Budget
+
+    /// The programmer's clone, as the sandbox sees it.
+    var repository: String { Self.repository(in: sandbox) }
+    /// The clone that tests are judged on; made anew for each use.
+    var freshClone: String { sandbox.workspace + "/fresh" }
+
+    static func repository(in sandbox: any Sandbox) -> String { sandbox.workspace + "/repo" }
+
+    func skips(_ stage: TaskStage) -> Bool {
+        request.skipStages?.contains(stage.rawValue) == true
+    }
+
+    /// A loop of the task's model with some tools in a directory of the sandbox.
+    func loop(_ conversation: String, _ toolbox: Toolbox, in directory: String, _ run: Run) -> AgentLoop {
+        AgentLoop(
+            conversation: conversation,
+            model: model,
+            toolbox: toolbox,
+            tools: ToolContext(
+                sandbox: sandbox, directory: directory, commandTimeout: settings.commandTimeout,
+                outputLimit: settings.outputLimit),
+            budget: budget,
+            run: run)
+    }
+
+    /// Makes a clone of the mirror in the sandbox, in place of what is in the directory.
+    func clone(_ name: String, at base: String, _ branch: String, into directory: String, _ run: Run) async throws {
+        try await run.effect(name) {
+            let source = try await sandbox.provide(repository: mirror)
+            try await WorkspaceGit(sandbox: sandbox, directory: directory).clone(
+                from: source, base: base, branch: branch)
+        }
+    }
+
+    /// Runs the tests in a directory; an effect, as tests may do anything.
+    func runTests(_ name: String, _ command: String, in directory: String, _ run: Run) async throws -> TestReport {
+        try await run.effect(name, kind: .once) { key in
+            let outcome = try await sandbox.run(
+                SandboxCommand(
+                    command, directory: directory, timeout: try budget.clamp(settings.testTimeout),
+                    outputLimit: settings.outputLimit))
+            return TestReport(command: command, outcome: outcome)
+        }
+    }
+}

@@ -1,0 +1,194 @@
+import DequeModule
+import Foundation
+public import Logging
+public import Workflow
+
+/// Accepts tasks, works on some of them at a time, and goes on with what a restart broke off.
+public actor TaskService {
+    /// How much is taken on.
+    public struct Limits: Sendable {
+        /// Tasks at work at once. 0 accepts tasks and works on none, for maintenance.
+        public var running: Int
+        /// Tasks that may wait beside those at work.
+        public var queued: Int
+
+        public init(running: Int = 4, queued: Int = 1000) {
+            self.running = running
+            self.queued = queued
+        }
+    }
+
+    public nonisolated let store: any RunStore
+    public nonisolated let limits: Limits
+    private nonisolated let runner: TaskRunner
+    private nonisolated let logger: Logger
+
+    private var queue: Deque<String> = []
+    /// Tasks that are being written to the store.
+    private var arriving = 0
+    private var running: [String: AsyncStream<Void>.Continuation] = [:]
+    private var cancelled: Set<String> = []
+    private var accepting = true
+    private nonisolated let wakeups: AsyncStream<Void>
+    private nonisolated let wakeup: AsyncStream<Void>.Continuation
+
+    public init(store: any RunStore, runner: TaskRunner, limits: Limits = Limits(), logger: Logger) {
+        self.store = store
+        self.runner = runner
+        self.limits = limits
+        self.logger = logger
+        (wakeups, wakeup) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    // MARK: - Work
+
+    /// Works until the calling task is cancelled; what is at work then goes on after the next start.
+    public func run() async throws {
+        try await resume()
+        await withDiscardingTaskGroup { group in
+            wakeup.yield()
+            for await _ in wakeups {
+                while let (id, stop) = next() {
+                    group.addTask { await self.work(on: id, until: stop) }
+                }
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// Whether new tasks are taken; not while the service is going down.
+    public var isAccepting: Bool { accepting }
+
+    /// Takes no more tasks, so that a load balancer can look elsewhere before the end.
+    public func drain() {
+        accepting = false
+    }
+
+    private func resume() async throws {
+        for summary in try await store.unfinished() {
+            let snapshot = try await snapshot(of: summary.id)
+            if snapshot?.cancelRequested == true { cancelled.insert(summary.id) }
+            if summary.status != .waiting || cancelled.contains(summary.id), !queue.contains(summary.id) {
+                queue.append(summary.id)
+            }
+        }
+        if !queue.isEmpty { logger.info("going on with \(queue.count) tasks") }
+    }
+
+    /// Takes the next task from the queue, with the signal that it is to stop.
+    private func next() -> (id: String, stop: AsyncStream<Void>)? {
+        guard running.count < limits.running, !queue.isEmpty else { return nil }
+        let id = queue.removeFirst()
+        let (stop, stopper) = AsyncStream<Void>.makeStream()
+        running[id] = stopper
+        return (id, stop)
+    }
+
+    private func work(on id: String, until stop: AsyncStream<Void>) async {
+        if !cancelled.contains(id) {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await self.execute(id) }
+                group.addTask { for await _ in stop {} }
+                await group.next()
+                group.cancelAll()
+            }
+        }
+        if cancelled.contains(id), !Task.isCancelled { await end(id) }
+        running[id] = nil
+        wakeup.yield()
+    }
+
+    private nonisolated func execute(_ id: String) async {
+        do {
+            try await runner.execute(id, journal: store.journal(of: id))
+        } catch is CancellationError {
+            return
+        } catch  where Task.isCancelled {
+            return
+        } catch {
+            logger.error(
+                "a task was broken off and goes on after a restart", metadata: ["task": "\(id)", "error": "\(error)"])
+        }
+    }
+
+    private func end(_ id: String) async {
+        cancelled.remove(id)
+        do {
+            guard try await store.summary(of: id)?.status.isFinal == false else { return }
+            try await runner.cancel(id, journal: store.journal(of: id))
+        } catch {
+            logger.error("a cancelled task could not be ended", metadata: ["task": "\(id)", "error": "\(error)"])
+        }
+    }
+
+    // MARK: - Requests
+
+    /// Accepts a task; it is on disk when this returns.
+    ///
+    /// - Parameter idempotencyKey: Of two submissions with one key, the second gets the first's task.
+    /// - Returns: The task's id.
+    /// - Throws: ``TaskRequestError``, ``TaskRefusal``, `IdempotencyConflict`, `JournalError`.
+    public func submit(_ request: TaskRequest, idempotencyKey: String? = nil) async throws -> String {
+        try runner.validate(request)
+        guard accepting else { throw TaskRefusal.draining }
+        guard queue.count + arriving < limits.queued else { throw TaskRefusal.queueFull(limits.queued) }
+        arriving += 1
+        defer { arriving -= 1 }
+        let id = UUID().uuidString.lowercased()
+        let accepted = try await store.submit(
+            id: id, title: request.goal.firstLine, input: JSONText(request), idempotencyKey: idempotencyKey)
+        if accepted == id {
+            queue.append(id)
+            wakeup.yield()
+        }
+        return accepted
+    }
+
+    /// What became of a request that concerns one task.
+    public enum Change: Sendable, Hashable {
+        case done
+        case unknownTask
+        /// The task has ended, or does not wait for this.
+        case notNow(RunStatus)
+    }
+
+    /// Asks for a task to end; its partial change is kept.
+    public func cancel(_ id: String) async throws -> Change {
+        guard let summary = try await store.summary(of: id) else { return .unknownTask }
+        guard !summary.status.isFinal else { return .notNow(summary.status) }
+        guard cancelled.insert(id).inserted else { return .done }
+        try await store.journal(of: id).record(RunEvent(.cancelRequested, detail: "by request"))
+        if let stopper = running[id] {
+            stopper.finish()
+        } else if !queue.contains(id) {
+            queue.append(id)
+            wakeup.yield()
+        }
+        return .done
+    }
+
+    /// Answers the question that a task waits with.
+    public func answer(_ id: String, with answer: PlanAnswer) async throws -> Change {
+        guard let snapshot = try await snapshot(of: id) else { return .unknownTask }
+        guard snapshot.status == .waiting, let question = snapshot.question, running[id] == nil else {
+            return .notNow(snapshot.status)
+        }
+        try await store.journal(of: id).record(RunEvent(.answered, key: question.key, payload: JSONText(answer)))
+        queue.append(id)
+        wakeup.yield()
+        return .done
+    }
+
+    /// Where a task stands; `nil` where there is no such task.
+    public nonisolated func snapshot(of id: String) async throws -> TaskSnapshot? {
+        var snapshot = TaskSnapshot(id: id)
+        for entry in try await store.entries(of: id, after: 0, limit: .max) { try snapshot.apply(entry) }
+        return snapshot.sequence > 0 ? snapshot : nil
+    }
+}
+
+/// A task that is not taken now.
+public enum TaskRefusal: Error, Sendable, Hashable {
+    case queueFull(Int)
+    case draining
+}
