@@ -59,8 +59,11 @@ let package = Package(
             name: "swe-agent",
             dependencies: [
                 "Server", "Agents", "TaskStore", "Sandboxes", "LanguageModels", "Workflow",
-                .argumentParser, .asyncHTTPClient, .configuration, .logging, .serviceLifecycle, .unixSignals,
+                .argumentParser, .asyncHTTPClient, .configuration, .logging, .nioCore, .nioFoundationCompat, .nioHTTP1,
+                .serviceLifecycle, .unixSignals,
             ],
+            // In the code and not beside it, so that the program is one file that works from anywhere.
+            resources: [.embedInCode("Demo/Example"), .embedInCode("Demo/trajectory.jsonl")],
             swiftSettings: settings
         ),
         .target(
@@ -83,6 +86,14 @@ let package = Package(
         ),
         .target(name: "Workflow", dependencies: [.logging], swiftSettings: settings),
 
+        .testTarget(
+            name: "CommandLineTests",
+            dependencies: [
+                "swe-agent", "Agents", "LanguageModels", "Workflow", .hummingbird, .httpTypes, .nioCore, .subprocess,
+                .systemPackage,
+            ],
+            swiftSettings: settings
+        ),
         .target(
             name: "TestSupport",
             dependencies: [

@@ -1,0 +1,56 @@
+# make help lists the targets. From a fresh clone, `make demo` and `make test` install what is missing and do the rest.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test build lint clean packages swift
+
+# A program that tasks or tests need, and the Debian/Ubuntu package that has it.
+PROGRAMS := git:git rg:ripgrep python3:python3
+ifeq ($(shell uname),Linux)
+PROGRAMS += bwrap:bubblewrap
+# SQLite's header comes with macOS.
+HEADERS := /usr/include/sqlite3.h:libsqlite3-dev
+endif
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: packages swift ## install, build, and watch a task from POST to a tested commit
+	@swift build --product swe-agent
+	@"$$(swift build --show-bin-path)/swe-agent" demo
+
+test: packages swift ## install, build, run all tests, check the formatting
+	swift build --build-tests
+	swift test --skip-build
+	swift format lint --strict --recursive Sources Tests Package.swift
+
+build: packages swift ## build the program for use: .build/release/swe-agent
+	swift build --configuration release --product swe-agent
+
+lint: swift ## check the formatting
+	swift format lint --strict --recursive Sources Tests Package.swift
+
+clean: ## remove what was built
+	rm -rf .build
+
+packages:
+	@missing=; \
+	for pair in $(PROGRAMS); do \
+		command -v "$${pair%%:*}" >/dev/null 2>&1 || missing="$$missing $${pair##*:}"; \
+	done; \
+	for pair in $(HEADERS); do \
+		[ -e "$${pair%%:*}" ] || missing="$$missing $${pair##*:}"; \
+	done; \
+	[ -n "$$missing" ] || exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+		echo "Installing$$missing"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; \
+	else \
+		echo "These packages are missing:$$missing. Install them, for example with: sudo apt-get install$$missing" >&2; \
+		exit 1; \
+	fi
+
+swift:
+	@command -v swift >/dev/null 2>&1 || { \
+		echo "Swift 6.2 or newer is missing. Install it from https://www.swift.org/install/ and run make again." >&2; \
+		exit 1; \
+	}

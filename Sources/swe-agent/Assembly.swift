@@ -1,0 +1,107 @@
+import Agents
+import AsyncHTTPClient
+import Foundation
+import LanguageModels
+import Logging
+import Sandboxes
+import TaskStore
+
+/// The parts of the program, put together as the settings say.
+enum Assembly {
+    /// A logger that writes to standard error.
+    static func logger(_ settings: Settings, default level: Logger.Level) -> Logger {
+        var logger = Logger(label: "swe-agent", factory: { StreamLogHandler.standardError(label: $0) })
+        logger.logLevel = settings.logLevel ?? level
+        return logger
+    }
+
+    /// Opens the store and makes a task service of it for as long as `body` runs; the body runs the service.
+    ///
+    /// - Throws: ``SettingsError`` where a setting or a program is missing that tasks need.
+    static func withTaskService<Result: Sendable>(
+        _ settings: Settings, logger: Logger, _ body: @Sendable (TaskService) async throws -> Result
+    ) async throws -> Result {
+        let http = HTTPClient(configuration: ModelHTTPClient.configuration)
+        let result: Swift.Result<Result, any Error>
+        do {
+            let runner = try await runner(settings, http: http, logger: logger)
+            let limits = TaskService.Limits(running: settings.service.maxRunning, queued: settings.service.maxQueued)
+            result = .success(
+                try await SQLiteRunStore.withStore(in: settings.service.data) { store in
+                    try await body(TaskService(store: store, runner: runner, limits: limits, logger: logger))
+                })
+        } catch {
+            result = .failure(error)
+        }
+        try? await http.shutdown()
+        do {
+            return try result.get()
+        } catch let error as TaskStoreError {
+            throw SettingsError("\(error)")
+        }
+    }
+
+    private static func runner(_ settings: Settings, http: HTTPClient, logger: Logger) async throws -> TaskRunner {
+        let catalog = ModelCatalog(settings: settings.models.catalog, client: http)
+        do {
+            try catalog.validate(settings.models.name)
+        } catch {
+            throw SettingsError("\(error)")
+        }
+        if settings.limits.cost != nil, settings.models.prices.price(of: try priced(settings, catalog)) == nil {
+            throw SettingsError("MAX_COST_USD needs the price of \(settings.models.name): name it in a MODEL_PRICES file")
+        }
+        return TaskRunner(
+            settings: taskSettings(settings),
+            sandboxes: try await sandboxes(settings, logger: logger),
+            git: git(settings),
+            prices: settings.models.prices,
+            logger: logger
+        ) { name in
+            try catalog.model(named: name) { retry in logger.warning("\(retry)", metadata: ["model": "\(name)"]) }
+        }
+    }
+
+    private static func priced(_ settings: Settings, _ catalog: ModelCatalog) throws -> String {
+        try catalog.model(named: settings.models.name).name
+    }
+
+    private static func sandboxes(_ settings: Settings, logger: Logger) async throws -> LocalSandboxProvider {
+        var local = settings.sandbox
+        local.hiddenDirectories.append(absolute(settings.service.data))
+        do {
+            let provider = try await LocalSandboxProvider(
+                root: absolute(settings.service.workspace), settings: local,
+                hostEnvironment: ProcessInfo.processInfo.environment)
+            if case .none(let reason) = provider.isolation, !local.hasNetwork {
+                throw SettingsError("SANDBOX_NETWORK=off needs bubblewrap (\(reason)): install it, or write on")
+            }
+            if let warning = provider.warning { logger.warning("\(warning)") }
+            return provider
+        } catch let error as SandboxError {
+            throw SettingsError(error.message)
+        }
+    }
+
+    private static func git(_ settings: Settings) -> GitClient {
+        GitClient(
+            identity: GitClient.Identity(name: settings.git.username, email: settings.git.email),
+            credential: settings.git.token.flatMap { GitCredential(token: $0.reveal()) })
+    }
+
+    private static func taskSettings(_ settings: Settings) -> TaskSettings {
+        var task = TaskSettings(
+            repositories: absolute(settings.service.data) + "/repositories", model: settings.models.name)
+        task.maxSteps = settings.limits.steps
+        task.timeout = .seconds(settings.limits.taskSeconds)
+        task.maxCostUSD = settings.limits.cost
+        task.commandTimeout = .seconds(settings.limits.commandSeconds)
+        task.allowLocalRepositories = settings.service.allowLocalRepositories
+        task.push = settings.git.push == .auto
+        return task
+    }
+
+    private static func absolute(_ path: String) -> String {
+        URL(filePath: path).standardizedFileURL.path(percentEncoded: false)
+    }
+}

@@ -1,0 +1,82 @@
+import Agents
+import ArgumentParser
+import Foundation
+import Logging
+import Server
+import ServiceLifecycle
+import UnixSignals
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Take tasks over HTTP and work on them.",
+        discussion: """
+            Tasks are kept in SWE_AGENT_DATA: whatever a crash or a restart breaks off goes on after the next start. The \
+            API is POST /agent/tasks and GET /agent/tasks/ID; the README describes the rest. There is no login: only \
+            programs of this machine are served unless --host says otherwise.
+            """)
+
+    @Option(help: "The address to listen on; 0.0.0.0 for all (SWE_AGENT_HOST, default 127.0.0.1).")
+    var host: String?
+
+    @Option(help: "The port; 0 for a free one (SWE_AGENT_PORT, default 8000).")
+    var port: Int?
+
+    @Option(help: "The directory of the task database (SWE_AGENT_DATA, default ./data).")
+    var data: String?
+
+    @Option(help: "The directory that tasks work in (SWE_AGENT_WORKSPACE, default ./workspace).")
+    var workspace: String?
+
+    @OptionGroup var options: SettingsOptions
+
+    func run() async throws {
+        var flags = options.flags
+        flags[.host] = host
+        flags[.port] = port.map(String.init)
+        flags[.data] = data
+        flags[.workspace] = workspace
+        let settings = try Settings.load(flags: flags)
+        let logger = Assembly.logger(settings, default: .info)
+        try await Assembly.withTaskService(settings, logger: logger) { service in
+            let address = APIServer.Address(host: settings.service.host, port: settings.service.port)
+            let server = APIServer(
+                service: service, address: address, version: SWEAgent.version, logger: logger
+            ) { port in
+                logger.notice("swe-agent \(SWEAgent.version) listens on http://\(address.host):\(port)")
+            }
+            // Services end in the reverse order: no new tasks, no connections, no work.
+            let services: [any Service] = [TaskWorker(service: service), server, Drain(service: service)]
+            var configuration = ServiceGroupConfiguration(
+                services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: logger)
+            // Clients of event streams would stay for hours.
+            configuration.maximumGracefulShutdownDuration = .seconds(5)
+            do {
+                try await ServiceGroup(configuration: configuration).run()
+            } catch is CancellationError {
+                // The time for a graceful end was over; the journal is written all the same.
+            }
+        }
+    }
+}
+
+/// Works on tasks until the shutdown.
+private struct TaskWorker: Service {
+    let service: TaskService
+
+    func run() async throws {
+        try await cancelWhenGracefulShutdown { try await service.run() }
+    }
+}
+
+/// Refuses new tasks as the first thing of a shutdown.
+private struct Drain: Service {
+    let service: TaskService
+
+    func run() async throws {
+        try await gracefulShutdown()
+        await service.drain()
+    }
+}

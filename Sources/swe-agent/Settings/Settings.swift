@@ -1,0 +1,199 @@
+import Foundation
+import LanguageModels
+import Logging
+import Sandboxes
+
+/// Everything that can be set, read and checked once at the start.
+struct Settings: Sendable {
+    /// Which model works, and how it is reached.
+    var models: Models
+    /// Whose commits they are, and whether they are pushed.
+    var git: Git
+    /// Where the commands of tasks run.
+    var sandbox: LocalSandboxSettings
+    /// What a task may use up where its request does not say.
+    var limits: Limits
+    /// The service's address, directories and capacity.
+    var service: Service
+    /// `nil` leaves it to the command.
+    var logLevel: Logger.Level?
+
+    struct Models: Sendable {
+        /// The model of tasks that name none, and whether someone chose it.
+        var name: String
+        var isChosen: Bool
+        var catalog: ModelSettings
+        var prices: PriceTable
+    }
+
+    struct Git: Sendable {
+        enum Push: String, CaseIterable { case auto, never }
+
+        var username: String
+        var email: String
+        var token: Secret?
+        var push: Push
+    }
+
+    struct Limits: Sendable {
+        var steps: Int
+        /// Seconds of work of a whole task, and of one command.
+        var taskSeconds: Int
+        var commandSeconds: Int
+        /// US dollars.
+        var cost: Double?
+    }
+
+    struct Service: Sendable {
+        var data: String
+        var workspace: String
+        var host: String
+        var port: Int
+        var maxRunning: Int
+        var maxQueued: Int
+        var allowLocalRepositories: Bool
+    }
+}
+
+extension Settings {
+    /// Reads the settings from flags, the environment, and `.env` in the current directory.
+    ///
+    /// - Parameter flags: What the command line says, in the variables' own notation.
+    /// - Throws: ``SettingsError``.
+    static func load(flags: [Variable: String] = [:]) throws -> Settings {
+        try Settings(reader(flags: flags))
+    }
+
+    /// The reader that ``load(flags:)`` uses, for commands that need one variable and not all to be right.
+    static func reader(flags: [Variable: String] = [:]) throws -> SettingsReader {
+        SettingsReader(
+            flags: flags,
+            environment: ProcessInfo.processInfo.environment,
+            file: try DotEnvFile.variables(atPath: ".env"))
+    }
+
+    /// Checks every variable.
+    ///
+    /// - Throws: ``SettingsError`` for the first that cannot be.
+    init(_ reader: SettingsReader) throws {
+        models = try Models(reader)
+        git = try Git(reader)
+        sandbox = try LocalSandboxSettings(reader)
+        limits = try Limits(reader)
+        service = try Service(reader)
+        logLevel = try reader.string(.logLevel) == nil ? nil : reader.choice(.logLevel, default: .info)
+    }
+}
+
+extension Settings.Models {
+    init(_ reader: SettingsReader) throws {
+        name = reader.string(.modelName, default: "ops-4.5")
+        isChosen = reader.string(.modelName) != nil
+        catalog = try ModelSettings(reader)
+        guard let file = reader.string(.modelPrices) else {
+            prices = .builtIn
+            return
+        }
+        do {
+            prices = try PriceTable(file: URL(filePath: file))
+        } catch {
+            throw SettingsError("MODEL_PRICES: \("\(error)".printable(limit: 500))")
+        }
+    }
+}
+
+extension ModelSettings {
+    private enum ToolProtocol: String, CaseIterable { case tools, text }
+
+    fileprivate init(_ reader: SettingsReader) throws {
+        self.init(
+            openAIKey: reader.string(.openAIKey).map { Secret($0) },
+            openAIBaseURL: try reader.httpURL(.openAIBaseURL),
+            openAIAPI: try reader.choice(.openAIAPI, default: .chat),
+            googleKey: reader.string(.googleKey).map { Secret($0) },
+            geminiBaseURL: try reader.httpURL(.geminiBaseURL),
+            textProtocol: try reader.choice(.modelProtocol, default: ToolProtocol.tools) == .text,
+            streaming: try reader.flag(.modelStreaming, default: true))
+        if let seconds = try reader.integer(.modelTimeout, in: 1...86_400) {
+            timeout = .seconds(seconds)
+            // A provider that may take longer may also be silent for longer.
+            idleTimeout = max(idleTimeout, timeout)
+        }
+        if let id = try Self.id(.ops45Model, reader) { opsModel = id }
+        if let id = try Self.id(.gemini35Model, reader) { geminiModel = id }
+    }
+
+    private static func id(_ variable: Variable, _ reader: SettingsReader) throws -> String? {
+        guard let text = reader.string(variable) else { return nil }
+        guard text.wholeMatch(of: /[A-Za-z0-9._:\/@-]+/) != nil else {
+            throw reader.wrong(variable, "write a model's id, such as gpt-4.1")
+        }
+        return text
+    }
+}
+
+extension Settings.Git {
+    init(_ reader: SettingsReader) throws {
+        username = reader.string(.gitUsername, default: "swe-agent-bot")
+        email = reader.string(.gitEmail, default: "bot@example.com")
+        for (variable, text) in [(Variable.gitUsername, username), (.gitEmail, email)] {
+            let isClean = text.unicodeScalars.allSatisfy { !"<>".unicodeScalars.contains($0) && $0.value >= 32 }
+            guard isClean else { throw reader.wrong(variable, "write it without < and > and on one line") }
+        }
+        guard email.contains("@") else { throw reader.wrong(.gitEmail, "write an address such as bot@example.com") }
+        token = try reader.string(.gitToken).map { text in
+            guard text.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+                throw reader.wrong(.gitToken, "write the token as the host shows it, without spaces or line breaks")
+            }
+            return Secret(text)
+        }
+        push = try reader.choice(.gitPush, default: .auto)
+    }
+}
+
+extension LocalSandboxSettings {
+    fileprivate init(_ reader: SettingsReader) throws {
+        let kind = reader.string(.sandboxType, default: "local")
+        guard kind == "local" else {
+            throw reader.wrong(.sandboxType, "write local, the only sandbox that this build has")
+        }
+        let names = reader.string(.sandboxEnvironment, default: "")
+            .split { $0 == "," || $0.isWhitespace }.map(String.init)
+        for name in names {
+            guard name.wholeMatch(of: /[A-Za-z_][A-Za-z0-9_]*/) != nil, name != "HOME" else {
+                throw reader.wrong(.sandboxEnvironment, "write names of variables with commas between them, not HOME")
+            }
+            guard Variable(rawValue: name)?.isSecret != true else {
+                throw reader.wrong(.sandboxEnvironment, "take out \(name), which never enters a sandbox")
+            }
+        }
+        self.init(
+            isolation: try reader.choice(.sandboxIsolation, default: .auto),
+            hasNetwork: try reader.flag(.sandboxNetwork, default: true),
+            environmentPassthrough: names)
+    }
+}
+
+extension Settings.Limits {
+    init(_ reader: SettingsReader) throws {
+        steps = try reader.integer(.maxSteps, in: 1...10_000) ?? 100
+        taskSeconds = try reader.integer(.taskTimeout, in: 1...604_800) ?? 3600
+        commandSeconds = try reader.integer(.commandTimeout, in: 1...86_400) ?? 120
+        cost = try reader.amount(.maxCost)
+    }
+}
+
+extension Settings.Service {
+    init(_ reader: SettingsReader) throws {
+        data = reader.string(.data, default: "./data")
+        workspace = reader.string(.workspace, default: "./workspace")
+        host = reader.string(.host, default: "127.0.0.1")
+        guard host.wholeMatch(of: /[A-Za-z0-9.:_-]+/) != nil else {
+            throw reader.wrong(.host, "write an address such as 127.0.0.1, or 0.0.0.0 for all")
+        }
+        port = try reader.integer(.port, in: 0...65_535) ?? 8000
+        maxRunning = try reader.integer(.maxRunning, in: 1...1000) ?? 4
+        maxQueued = try reader.integer(.maxQueued, in: 1...1_000_000) ?? 1000
+        allowLocalRepositories = try reader.flag(.allowLocalRepositories, default: false)
+    }
+}

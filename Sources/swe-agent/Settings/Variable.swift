@@ -1,0 +1,48 @@
+/// The variables that configure swe-agent, from the environment or from a `.env` file; `.env.example` describes each.
+enum Variable: String, CaseIterable, Sendable {
+    case modelName = "MODEL_NAME"
+    case openAIKey = "OPENAI_API_KEY"
+    case openAIBaseURL = "OPENAI_BASE_URL"
+    case openAIAPI = "OPENAI_API"
+    case googleKey = "GOOGLE_API_KEY"
+    case geminiBaseURL = "GEMINI_BASE_URL"
+    case ops45Model = "OPS_4_5_MODEL"
+    case gemini35Model = "GEMINI_3_5_MODEL"
+    case modelProtocol = "MODEL_PROTOCOL"
+    case modelStreaming = "MODEL_STREAMING"
+    case modelTimeout = "MODEL_TIMEOUT_SECONDS"
+    case modelPrices = "MODEL_PRICES"
+
+    case gitUsername = "GIT_USERNAME"
+    case gitEmail = "GIT_EMAIL"
+    case gitToken = "GIT_TOKEN"
+    case gitPush = "GIT_PUSH"
+
+    case sandboxType = "SANDBOX_TYPE"
+    case sandboxIsolation = "SANDBOX_ISOLATION"
+    case sandboxEnvironment = "SANDBOX_ENV_PASSTHROUGH"
+    case sandboxNetwork = "SANDBOX_NETWORK"
+
+    case maxSteps = "MAX_STEPS"
+    case taskTimeout = "TASK_TIMEOUT_SECONDS"
+    case commandTimeout = "COMMAND_TIMEOUT_SECONDS"
+    case maxCost = "MAX_COST_USD"
+
+    case data = "SWE_AGENT_DATA"
+    case workspace = "SWE_AGENT_WORKSPACE"
+    case host = "SWE_AGENT_HOST"
+    case port = "SWE_AGENT_PORT"
+    case maxRunning = "SWE_AGENT_MAX_RUNNING"
+    case maxQueued = "SWE_AGENT_MAX_QUEUED"
+    case allowLocalRepositories = "SWE_AGENT_ALLOW_LOCAL_REPOS"
+    case url = "SWE_AGENT_URL"
+    case logLevel = "LOG_LEVEL"
+
+    /// Whether the value must never be shown.
+    var isSecret: Bool {
+        switch self {
+        case .openAIKey, .googleKey, .gitToken: true
+        default: false
+        }
+    }
+}

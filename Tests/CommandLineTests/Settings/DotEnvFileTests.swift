@@ -1,0 +1,49 @@
+import Foundation
+import Logging
+import Testing
+
+@testable import swe_agent
+
+struct DotEnvFileTests {
+    @Test(arguments: [
+        ("A=b", "b"), ("A = b ", "b"), ("export A=b", "b"), ("A=b # c", "b"), ("A=b#c", "b#c"), ("A=b\t# c", "b"),
+        ("A=\"b # c\"", "b # c"), ("A='b' # c", "b"), ("A=\"b", "\"b"), ("A='b'c", "'b'c"), ("A=b=c", "b=c"), ("A=", ""),
+        ("A=# c", ""), ("A= # c", ""), ("A=1\nA=2", "2"), ("A=\"\"", ""),
+    ])
+    func aValueIsWhatIsBeforeACommentOrBetweenQuotes(line: String, value: String) {
+        #expect(DotEnvFile.parse(line) == ["A": value])
+    }
+
+    @Test(arguments: ["# A=b", "  # A=b", "A", "=b", ""])
+    func linesThatSetNothingAreLeftOut(line: String) {
+        #expect(DotEnvFile.parse(line) == [:])
+    }
+
+    @Test func aFolderOrNothingInTheFilesPlaceHoldsNothing() throws {
+        #expect(try DotEnvFile.variables(atPath: FileManager.default.temporaryDirectory.path()) == [:])
+        #expect(try DotEnvFile.variables(atPath: "/does/not/exist/.env") == [:])
+    }
+
+    @Test func theExampleDocumentsEveryVariableAndNothingElse() throws {
+        let text = try String(contentsOf: Project.root.appending(path: ".env.example"), encoding: .utf8)
+        let documented = text.matches(of: /(?m)^#?([A-Z][A-Z0-9_]*)=/).map { String($0.1) }
+        #expect(documented.sorted() == Variable.allCases.map(\.rawValue).sorted())
+    }
+
+    @Test func theExamplesCommentsHoldTheDefaults() throws {
+        let text = try String(contentsOf: Project.root.appending(path: ".env.example"), encoding: .utf8)
+        let asItIs = try SettingsTests.settings(file: text)
+        #expect(asItIs.models.name == "ops-4.5")
+        // What stands in the comments are the defaults, but for those that say they are not.
+        let examples = ["MODEL_PRICES", "OPENAI_BASE_URL", "SANDBOX_ENV_PASSTHROUGH", "MAX_COST_USD", "GEMINI_BASE_URL"]
+        let all = text.split(separator: "\n").filter { line in !examples.contains { line.hasPrefix("#\($0)=") } }
+            .map { $0.firstMatch(of: /^#([A-Z0-9_]+=.*)$/).map { String($0.1) } ?? String($0) }
+        var (left, right) = ("", "")
+        dump(asItIs, to: &left)
+        var uncommented = try SettingsTests.settings(file: all.joined(separator: "\n"))
+        #expect(uncommented.logLevel == .info)
+        uncommented.logLevel = nil
+        dump(uncommented, to: &right)
+        #expect(left == right)
+    }
+}
