@@ -1,0 +1,151 @@
+import Foundation
+import Sandboxes
+import Testing
+
+/// What bubblewrap keeps from the commands of a task.
+@Suite(.enabled(if: LocalSandboxFixture.hasBubblewrap, "bubblewrap works here"))
+struct BubblewrapTests {
+    @Test func isDetected() async throws {
+        try await LocalSandboxFixture.use(.auto) { fixture in
+            guard case .bubblewrap = fixture.provider.isolation else {
+                Issue.record("\(fixture.provider.isolation)")
+                return
+            }
+            #expect(fixture.provider.warning == nil)
+        }
+    }
+
+    @Test func onlyTheWorkspaceIsWritable() async throws {
+        try await LocalSandboxFixture.use(.bubblewrap) { fixture in
+            let outside = "\(fixture.directory)/outside"
+            try Data("host".utf8).write(to: URL(filePath: outside))
+            try await fixture.provider.withSandbox(id: "a") { sandbox in
+                let script = """
+                    for place in / /usr /etc /opt /home /root /run /mnt /proc/sys /sys '\(fixture.directory)' .. ../.. \
+                    ../.state '\(FileManager.default.currentDirectoryPath)'; do
+                        (: >"$place/escaped") 2>/dev/null && echo "$place"
+                    done
+                    (: >'\(outside)') 2>/dev/null && echo outside
+                    touch here /tmp/there /var/tmp/there "$HOME/there" && echo written
+                    """
+                #expect(try await sandbox.run(SandboxCommand(script)).output == "written\n")
+                _ = try await sandbox.run(SandboxCommand("ln -s '\(outside)' link; ln -s / root"))
+                await #expect(throws: SandboxError.self) { try await sandbox.writeFile("link", [1]) }
+                await #expect(throws: SandboxError.self) { try await sandbox.writeFile("root/etc/new", [1]) }
+            }
+            #expect(try String(contentsOfFile: outside, encoding: .utf8) == "host")
+            #expect(!FileManager.default.fileExists(atPath: "/tmp/there"))
+        }
+    }
+
+    @Test func theTemporaryFilesOfATaskAreItsOwnAndStay() async throws {
+        try await LocalSandboxFixture.use(.bubblewrap) { fixture in
+            try await fixture.provider.withSandbox(id: "a") { sandbox in
+                _ = try await sandbox.run(SandboxCommand("echo 1 >/tmp/file"))
+                try await sandbox.killProcesses()
+                #expect(try await sandbox.run(SandboxCommand("ls /tmp; cat /var/tmp/file")).output == "file\n1\n")
+            }
+            try await fixture.provider.withSandbox(id: "b") { sandbox in
+                let listing = try await sandbox.run(SandboxCommand("ls -A /tmp"))
+                #expect(listing.output == "")
+            }
+        }
+    }
+
+    @Test func secretsOfTheHostAreHidden() async throws {
+        try await LocalSandboxFixture.use(
+            .bubblewrap,
+            configure: { settings, directory in
+                settings.hiddenDirectories = ["\(directory)/data"]
+                for name in ["data", "home"] {
+                    try? FileManager.default.createDirectory(
+                        atPath: "\(directory)/\(name)/tools/bin", withIntermediateDirectories: true)
+                    try? Data("secret".utf8).write(to: URL(filePath: "\(directory)/\(name)/file"))
+                    try? Data("tool".utf8).write(to: URL(filePath: "\(directory)/\(name)/tools/bin/tool"))
+                }
+                settings.readablePaths = ["\(directory)/home/tools"]
+            },
+            environment: [:]
+        ) { fixture in
+            try await fixture.provider.withSandbox(id: "other") { try await $0.writeFile("file", [1]) }
+            try await fixture.provider.withSandbox(id: "a") { sandbox in
+                let hidden = [
+                    "\(fixture.directory)/data/file", "\(fixture.root)/other/file", "\(fixture.root)/.state/a/commands",
+                    "\(fixture.root)/.state/other", FileManager.default.currentDirectoryPath + "/Package.swift",
+                    "/root/.bashrc", "/run/docker.sock",
+                ]
+                for path in hidden {
+                    #expect(try await !sandbox.run(SandboxCommand("ls '\(path)'")).succeeded, "\(path)")
+                }
+                let empty = try await sandbox.run(SandboxCommand("cat /etc/shadow; ls -A /root/.ssh /mnt 2>/dev/null"))
+                #expect(!empty.output.contains("root:"))
+                #expect(
+                    try await sandbox.readFile("\(fixture.directory)/home/tools/bin/tool", limit: 10)
+                        == Array("tool".utf8))
+            }
+        }
+    }
+
+    @Test func theHomeOfTheServiceIsHiddenButNotTheToolsOfItsPath() async throws {
+        let directory = FileManager.default.currentDirectoryPath + "/.build/test-home"
+        for part in ["home/.tools/bin", "home/.tools/lib", "home/project/bin", "home/.local/bin", "home/.local/share"] {
+            let path = "\(directory)/\(part)"
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+            try Data("1".utf8).write(to: URL(filePath: "\(path)/file"))
+        }
+        try Data("1".utf8).write(to: URL(filePath: "\(directory)/home/project/.env"))
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let home = "\(directory)/home"
+        let path = ["\(home)/.tools/bin", "\(home)/project/bin", "\(home)/.local/bin", "/usr/bin", "/bin"]
+        try await LocalSandboxFixture.use(
+            .bubblewrap, environment: ["HOME": home, "PATH": path.joined(separator: ":")]
+        ) { fixture in
+            try await fixture.provider.withSandbox(id: "a") { sandbox in
+                let found = try await sandbox.run(SandboxCommand("find '\(home)' -type f | sort"))
+                #expect(
+                    found.output.split(separator: "\n").map { $0.dropFirst(home.count + 1) } == [
+                        ".local/bin/file", ".tools/bin/file", ".tools/lib/file", "project/bin/file",
+                    ])
+            }
+        }
+    }
+
+    @Test func theNetworkCanBeSwitchedOff() async throws {
+        let interfaces = SandboxCommand("tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' ' | sort | tr '\\n' ' '")
+        let host = try await HostCommand(
+            executable: "sh", arguments: ["-c", interfaces.script], environment: ["PATH": "/usr/bin:/bin"]
+        ).run()
+        for hasNetwork in [true, false] {
+            try await LocalSandboxFixture.use(
+                .bubblewrap, configure: { settings, _ in settings.hasNetwork = hasNetwork }
+            ) { fixture in
+                let seen = try await fixture.provider.withSandbox(id: "a") { try await $0.run(interfaces).output }
+                #expect(seen == (hasNetwork ? host.output : "lo "))
+            }
+        }
+    }
+
+    @Test func noOtherProcessIsSeenAndNoPrivilegeIsHeld() async throws {
+        try await LocalSandboxFixture.use(.bubblewrap) { fixture in
+            try await fixture.provider.withSandbox(id: "a") { sandbox in
+                let processes = try await sandbox.run(SandboxCommand("cat /proc/[0-9]*/comm | sort -u | tr '\\n' ' '"))
+                #expect(processes.output == "bash bwrap cat sort tr ")
+                let status = try await sandbox.run(SandboxCommand("grep -E '^(CapEff|NoNewPrivs)' /proc/self/status"))
+                #expect(status.output == "CapEff:\t0000000000000000\nNoNewPrivs:\t1\n")
+                #expect(try await !sandbox.run(SandboxCommand("kill -0 \(getpid())")).succeeded)
+                #expect(try await sandbox.run(SandboxCommand("hostname")).output == "sandbox\n")
+            }
+        }
+    }
+
+    @Test func commandsCannotReachTheRecords() async throws {
+        try await LocalSandboxFixture.use(.bubblewrap) { fixture in
+            try await fixture.provider.withSandbox(id: "a") { sandbox in
+                let open = try await sandbox.run(SandboxCommand("sh -c 'ls -l /proc/self/fd'"))
+                #expect(!open.output.contains("commands"))
+                #expect(try await !sandbox.run(SandboxCommand("sh -c 'echo forged >&3'")).succeeded)
+                #expect(try await !sandbox.run(SandboxCommand("sh -c 'read -r x <&4'")).succeeded)
+            }
+        }
+    }
+}
