@@ -50,11 +50,13 @@ extension SandboxView {
     /// as `~/.pyenv` for `~/.pyenv/shims`, but never a home, a project or a directory that programs share with secrets.
     private static func installation(of directory: String) -> String {
         let prefix = (directory as NSString).deletingLastPathComponent
+        let name = (prefix as NSString).lastPathComponent
+        // Version managers such as ~/.pyenv are git checkouts themselves; other checkouts are somebody's work.
+        let marks = name.hasPrefix(".") ? [".env", ".ssh"] : [".git", ".env", ".ssh", ".bashrc", ".profile"]
         let isShared =
-            [".local", ".cargo", ".config"].contains((prefix as NSString).lastPathComponent)
-            || [".git", ".env", ".ssh", ".bashrc", ".profile"].contains {
-                FileManager.default.fileExists(atPath: "\(prefix)/\($0)")
-            } || (prefix as NSString).deletingLastPathComponent == "/home" || prefix == "/root"
+            [".local", ".cargo", ".config"].contains(name)
+            || marks.contains { FileManager.default.fileExists(atPath: "\(prefix)/\($0)") }
+            || (prefix as NSString).deletingLastPathComponent == "/home" || prefix == "/root"
         return isShared ? directory : prefix
     }
 

@@ -66,19 +66,19 @@ struct TaskList: Encodable {
         var status: TaskStatus
         /// The goal's first line.
         var goal: String
-        var created_at: String
-        var updated_at: String
+        var createdAt: String
+        var updatedAt: String
 
         init(_ summary: RunSummary) {
             id = summary.id
             status = TaskStatus(summary.status)
             goal = summary.title
-            created_at = summary.createdAt.formatted(JournalEntry.timestamps)
-            updated_at = summary.updatedAt.formatted(JournalEntry.timestamps)
+            createdAt = summary.createdAt.formatted(JournalEntry.timestamps)
+            updatedAt = summary.updatedAt.formatted(JournalEntry.timestamps)
         }
     }
 
     var tasks: [Item]
     /// What to give as `cursor` for the next page; `null` on the last.
-    var next_cursor: String?
+    var nextCursor: String?
 }

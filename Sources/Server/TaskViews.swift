@@ -49,6 +49,7 @@ extension JSONEncoder {
     static var api: JSONEncoder {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .withoutEscapingSlashes
+        encoder.keyEncodingStrategy = .convertToSnakeCase
         return encoder
     }
 }

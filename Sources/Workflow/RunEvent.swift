@@ -77,9 +77,12 @@ public struct JSONText: Sendable, Hashable {
     }
 
     /// Encodes a value.
-    public init(_ value: some Encodable) throws {
+    ///
+    /// - Parameter keys: How members are named, for formats that write `snake_case`.
+    public init(_ value: some Encodable, keys: JSONEncoder.KeyEncodingStrategy = .useDefaultKeys) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.withoutEscapingSlashes, .sortedKeys]
+        encoder.keyEncodingStrategy = keys
         text = String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 

@@ -26,7 +26,7 @@ enum Publisher {
             return tip == commit ? PushReport(.pushed) : nil
         } _: {
             PushReport(
-                try await context.git.push(mirror: context.mirror, to: context.remote, branch: ground.branch))
+                of: try await context.git.push(mirror: context.mirror, to: context.remote, branch: ground.branch))
         }
         state.push = report
         try await run.log(
@@ -37,7 +37,7 @@ enum Publisher {
 }
 
 extension PushReport {
-    init(_ outcome: PushOutcome) {
+    init(of outcome: PushOutcome) {
         switch outcome {
         case .pushed, .upToDate: self.init(.pushed)
         case .rejected(let reason): self.init(.rejected, detail: reason)

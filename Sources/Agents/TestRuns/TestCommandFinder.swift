@@ -24,6 +24,7 @@ public struct TestCommandFinder: Sendable {
     /// Each fact that holds is printed as one word, the most telling first.
     private static let script = #"""
         has() { [ -e "$1" ] && printf '%s\n' "$2"; }
+        any() { for file; do [ -e "$file" ] && return; done; false; }
         if [ -f package.json ] && grep -q '"test"[[:space:]]*:' package.json && ! grep -q 'no test specified' package.json
         then
             if [ -f pnpm-lock.yaml ]; then echo pnpm; elif [ -f yarn.lock ]; then echo yarn; else echo npm; fi
@@ -31,12 +32,10 @@ public struct TestCommandFinder: Sendable {
         has Cargo.toml cargo
         has go.mod go
         has Package.swift swift
-        if [ -f pyproject.toml ] || [ -f setup.py ] || [ -f setup.cfg ] || [ -f tox.ini ] || [ -f pytest.ini ] \
-            || ls test*.py *_test.py tests/*.py test/*.py >/dev/null 2>&1
-        then
+        if any pyproject.toml setup.py setup.cfg tox.ini pytest.ini test*.py *_test.py tests/*.py test/*.py; then
             if command -v python3 >/dev/null && python3 -c 'import pytest' 2>/dev/null; then
                 echo pytest
-            elif ls tests/test*.py >/dev/null 2>&1 && [ ! -e tests/__init__.py ]; then
+            elif any tests/test*.py && [ ! -e tests/__init__.py ]; then
                 echo unittest-tests
             else
                 echo unittest

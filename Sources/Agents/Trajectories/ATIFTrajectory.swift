@@ -10,68 +10,68 @@ struct ATIFTrajectory: Encodable {
     struct Agent: Encodable {
         var name: String
         var version: String
-        var model_name: String?
+        var modelName: String?
     }
 
     struct Step: Encodable {
         struct Call: Encodable {
-            var tool_call_id: String
-            var function_name: String
+            var toolCallId: String
+            var functionName: String
             var arguments: [String: JSONValue]
         }
 
         struct Observation: Encodable {
             struct Result: Encodable {
                 struct Reference: Encodable {
-                    var trajectory_id: String
+                    var trajectoryId: String
                 }
 
-                var source_call_id: String?
+                var sourceCallId: String?
                 var content: String?
-                var subagent_trajectory_ref: [Reference]?
+                var subagentTrajectoryRef: [Reference]?
             }
 
             var results: [Result]
         }
 
         struct Metrics: Encodable {
-            var prompt_tokens: Int
-            var completion_tokens: Int
-            var cached_tokens: Int
-            var cost_usd: Double?
+            var promptTokens: Int
+            var completionTokens: Int
+            var cachedTokens: Int
+            var costUsd: Double?
         }
 
-        var step_id = 0
+        var stepId = 0
         var timestamp: String?
         var source: String
-        var model_name: String?
+        var modelName: String?
         var message: String
-        var tool_calls: [Call]?
+        var toolCalls: [Call]?
         var observation: Observation?
         var metrics: Metrics?
     }
 
     struct FinalMetrics: Encodable {
-        var total_prompt_tokens: Int
-        var total_completion_tokens: Int
-        var total_cached_tokens: Int
-        var total_cost_usd: Double?
-        var total_steps: Int
+        var totalPromptTokens: Int
+        var totalCompletionTokens: Int
+        var totalCachedTokens: Int
+        var totalCostUsd: Double?
+        var totalSteps: Int
     }
 
-    var schema_version = "ATIF-v1.7"
-    var session_id: String
-    var trajectory_id: String
+    var schemaVersion = "ATIF-v1.7"
+    var sessionId: String
+    var trajectoryId: String
     var agent: Agent
     var steps: [Step] = []
-    var final_metrics: FinalMetrics
-    var subagent_trajectories: [ATIFTrajectory]?
+    var finalMetrics: FinalMetrics
+    var subagentTrajectories: [ATIFTrajectory]?
 
     init(_ transcript: Transcript, version: String) throws {
         let snapshot = transcript.snapshot
-        session_id = snapshot.id
-        trajectory_id = snapshot.id
-        agent = Agent(name: "swe-agent", version: version, model_name: snapshot.result?.model)
+        sessionId = snapshot.id
+        trajectoryId = snapshot.id
+        agent = Agent(name: "swe-agent", version: version, modelName: snapshot.result?.model)
         steps = [
             Step(timestamp: Self.format(snapshot.createdAt), source: "user", message: snapshot.request?.goal ?? "")
         ]
@@ -82,7 +82,7 @@ struct ATIFTrajectory: Encodable {
                     timestamp: Self.format(conversation.turns.first?.time), source: "system",
                     message: "The \(conversation.name) works.",
                     observation: .init(results: [
-                        .init(subagent_trajectory_ref: [.init(trajectory_id: part.trajectory_id)])
+                        .init(subagentTrajectoryRef: [.init(trajectoryId: part.trajectoryId)])
                     ])
                 ))
         }
@@ -90,23 +90,23 @@ struct ATIFTrajectory: Encodable {
             let ending = result.error.map { "Failed: \($0.message)" } ?? result.summary ?? "Completed."
             steps.append(Step(timestamp: Self.format(snapshot.updatedAt), source: "system", message: ending))
         }
-        final_metrics = FinalMetrics(of: transcript.conversations.flatMap(\.turns), steps: steps.count)
-        subagent_trajectories = parts.isEmpty ? nil : parts
+        finalMetrics = FinalMetrics(of: transcript.conversations.flatMap(\.turns), steps: steps.count)
+        subagentTrajectories = parts.isEmpty ? nil : parts
         number()
     }
 
     private init(_ conversation: Transcript.Conversation, of task: String, version: String) throws {
-        session_id = task
-        trajectory_id = "\(task)/\(conversation.name)"
+        sessionId = task
+        trajectoryId = "\(task)/\(conversation.name)"
         agent = Agent(
-            name: conversation.name, version: version, model_name: conversation.turns.first?.call.reply.model)
+            name: conversation.name, version: version, modelName: conversation.turns.first?.call.reply.model)
         for turn in conversation.turns {
             let time = Self.format(turn.time)
             if let system = turn.system { steps.append(Step(timestamp: time, source: "system", message: system)) }
             for text in turn.said { steps.append(Step(timestamp: time, source: "user", message: text)) }
             steps.append(Self.step(of: turn, at: time))
         }
-        final_metrics = FinalMetrics(of: conversation.turns, steps: steps.count)
+        finalMetrics = FinalMetrics(of: conversation.turns, steps: steps.count)
         number()
     }
 
@@ -118,22 +118,22 @@ struct ATIFTrajectory: Encodable {
                 case .object(let members): members
                 case .malformed(let text): ["malformed": .string(text)]
                 }
-            return Step.Call(tool_call_id: call.id, function_name: call.name, arguments: arguments)
+            return Step.Call(toolCallId: call.id, functionName: call.name, arguments: arguments)
         }
         let results = zip(reply.turn.toolCalls, turn.outputs).map { call, output in
-            Step.Observation.Result(source_call_id: call.id, content: output.content)
+            Step.Observation.Result(sourceCallId: call.id, content: output.content)
         }
         return Step(
-            timestamp: time, source: "agent", model_name: reply.model, message: reply.turn.text,
-            tool_calls: calls.isEmpty ? nil : calls,
+            timestamp: time, source: "agent", modelName: reply.model, message: reply.turn.text,
+            toolCalls: calls.isEmpty ? nil : calls,
             observation: results.isEmpty ? nil : Step.Observation(results: results),
             metrics: Step.Metrics(
-                prompt_tokens: reply.usage.inputTokens, completion_tokens: reply.usage.outputTokens,
-                cached_tokens: reply.usage.cachedInputTokens, cost_usd: turn.call.costUSD))
+                promptTokens: reply.usage.inputTokens, completionTokens: reply.usage.outputTokens,
+                cachedTokens: reply.usage.cachedInputTokens, costUsd: turn.call.costUSD))
     }
 
     private mutating func number() {
-        for index in steps.indices { steps[index].step_id = index + 1 }
+        for index in steps.indices { steps[index].stepId = index + 1 }
     }
 
     private static func format(_ date: Date?) -> String? {
@@ -146,10 +146,10 @@ extension ATIFTrajectory.FinalMetrics {
         let usage = turns.map(\.call.reply.usage)
         let costs = turns.compactMap(\.call.costUSD)
         self.init(
-            total_prompt_tokens: usage.reduce(0) { $0 + $1.inputTokens },
-            total_completion_tokens: usage.reduce(0) { $0 + $1.outputTokens },
-            total_cached_tokens: usage.reduce(0) { $0 + $1.cachedInputTokens },
-            total_cost_usd: costs.count == turns.count ? costs.reduce(0, +) : nil,
-            total_steps: steps)
+            totalPromptTokens: usage.reduce(0) { $0 + $1.inputTokens },
+            totalCompletionTokens: usage.reduce(0) { $0 + $1.outputTokens },
+            totalCachedTokens: usage.reduce(0) { $0 + $1.cachedInputTokens },
+            totalCostUsd: costs.count == turns.count ? costs.reduce(0, +) : nil,
+            totalSteps: steps)
     }
 }

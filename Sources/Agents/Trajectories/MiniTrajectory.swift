@@ -6,14 +6,14 @@ import Workflow
 struct MiniTrajectory: Encodable {
     struct Info: Encodable {
         struct Statistics: Encodable {
-            var instance_cost: Double
-            var api_calls: Int
+            var instanceCost: Double
+            var apiCalls: Int
         }
 
-        var model_stats: Statistics
+        var modelStats: Statistics
         var config: [String: JSONValue]
-        var mini_version: String
-        var exit_status: String
+        var miniVersion: String
+        var exitStatus: String
         var submission: String
     }
 
@@ -32,14 +32,14 @@ struct MiniTrajectory: Encodable {
 
         var role: String
         var content: String
-        var tool_calls: [Call]?
-        var tool_call_id: String?
+        var toolCalls: [Call]?
+        var toolCallId: String?
         var extra: [String: JSONValue]
     }
 
     var info: Info
     var messages: [Message] = []
-    var trajectory_format = "mini-swe-agent-1.1"
+    var trajectoryFormat = "mini-swe-agent-1.1"
 
     init(_ transcript: Transcript, version: String) throws {
         let result = transcript.snapshot.result
@@ -49,15 +49,15 @@ struct MiniTrajectory: Encodable {
             case let result?: result.error.map { $0.code.rawValue } ?? "Submitted"
             }
         info = Info(
-            model_stats: .init(
-                instance_cost: transcript.conversations.flatMap(\.turns).reduce(0) { $0 + ($1.call.costUSD ?? 0) },
-                api_calls: transcript.snapshot.steps),
+            modelStats: .init(
+                instanceCost: transcript.conversations.flatMap(\.turns).reduce(0) { $0 + ($1.call.costUSD ?? 0) },
+                apiCalls: transcript.snapshot.steps),
             config: [
                 "agent": .object(["name": "swe-agent", "version": .string(version)]),
                 "model": .object(["model_name": .string(result?.model ?? "")]),
             ],
-            mini_version: "swe-agent \(version)",
-            exit_status: status,
+            miniVersion: "swe-agent \(version)",
+            exitStatus: status,
             submission: result?.patch?.text ?? "")
         for conversation in transcript.conversations {
             let extra: [String: JSONValue] = ["conversation": .string(conversation.name)]
@@ -84,9 +84,9 @@ struct MiniTrajectory: Encodable {
         }
         messages.append(
             Message(
-                role: "assistant", content: reply.turn.text, tool_calls: calls.isEmpty ? nil : calls, extra: told))
+                role: "assistant", content: reply.turn.text, toolCalls: calls.isEmpty ? nil : calls, extra: told))
         for (call, output) in zip(reply.turn.toolCalls, turn.outputs) {
-            messages.append(Message(role: "tool", content: output.content, tool_call_id: call.id, extra: extra))
+            messages.append(Message(role: "tool", content: output.content, toolCallId: call.id, extra: extra))
         }
         return messages
     }

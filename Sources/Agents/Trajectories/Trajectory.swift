@@ -27,8 +27,12 @@ extension TrajectoryFormat {
     public func write(_ id: String, _ entries: [JournalEntry], version: String) throws -> String {
         switch self {
         case .journal: entries.map { $0.json + "\n" }.joined()
-        case .mini: try JSONText(MiniTrajectory(Transcript(id, entries), version: version)).text + "\n"
-        case .atif: try JSONText(ATIFTrajectory(Transcript(id, entries), version: version)).text + "\n"
+        case .mini:
+            try JSONText(MiniTrajectory(Transcript(id, entries), version: version), keys: .convertToSnakeCase).text
+                + "\n"
+        case .atif:
+            try JSONText(ATIFTrajectory(Transcript(id, entries), version: version), keys: .convertToSnakeCase).text
+                + "\n"
         }
     }
 }

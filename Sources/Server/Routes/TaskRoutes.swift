@@ -28,7 +28,7 @@ struct TaskRoutes {
     }
 
     private struct Accepted: Encodable {
-        var task_id: String
+        var taskId: String
     }
 
     @Sendable private func submit(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
@@ -41,7 +41,7 @@ struct TaskRoutes {
         do {
             let id = try await service.submit(task, idempotencyKey: key)
             return try .json(
-                Accepted(task_id: id), status: .accepted, headers: [.location: "/agent/tasks/\(id)"])
+                Accepted(taskId: id), status: .accepted, headers: [.location: "/agent/tasks/\(id)"])
         } catch let error as TaskRequestError {
             throw APIError(.badRequest, error.code.rawValue, error.message)
         } catch TaskRefusal.queueFull(let limit) {
@@ -76,7 +76,7 @@ struct TaskRoutes {
         return try .json(
             TaskList(
                 tasks: shown.map(TaskList.Item.init),
-                next_cursor: page.count > shown.count ? shown.last.map { String($0.cursor) } : nil))
+                nextCursor: page.count > shown.count ? shown.last.map { String($0.cursor) } : nil))
     }
 
     @Sendable private func show(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
@@ -100,7 +100,7 @@ struct TaskRoutes {
 
     private func respond(to change: TaskService.Change, about id: String, otherwise: String) throws -> Response {
         switch change {
-        case .done: return try .json(Accepted(task_id: id), status: .accepted)
+        case .done: return try .json(Accepted(taskId: id), status: .accepted)
         case .unknownTask: throw APIError.unknownTask(id)
         case .notNow(let status):
             throw APIError(.conflict, "not_now", "the task is \(TaskStatus(status).rawValue) and \(otherwise)")
