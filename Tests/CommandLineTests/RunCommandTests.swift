@@ -89,7 +89,7 @@ struct RunCommandTests {
 
     @Test func aTaskThatFailsIsOne() async throws {
         let recording = #"""
-            {"conversation":"nobody","reply":{"turn":{"text":"","tool_calls":[]},"finish":"stop","usage":{"input_tokens":1,"output_tokens":1},"model":"m"}}
+            {"conversation":"nobody","reply":{"text":"Hello."}}
             """#
         try await withRepository(recording: recording) { folder, arguments in
             let outcome = try await Program.run(arguments + ["--json"], in: folder)
@@ -105,8 +105,7 @@ struct RunCommandTests {
         let plan = #"{"id":"1","name":"submit_plan","arguments":{"summary":"s","steps":[{"title":"t","check":"c"}]}}"#
         let sleep = #"{"id":"1","name":"bash","arguments":{"command":"echo half > half.txt; sleep 600"}}"#
         let recording = [("planner", plan), ("programmer", sleep)].map { conversation, call in
-            #"{"conversation":"\#(conversation)","reply":{"turn":{"text":"","tool_calls":[\#(call)]},"#
-                + #""finish":"stop","usage":{"input_tokens":1,"output_tokens":1},"model":"m"}}"#
+            #"{"conversation":"\#(conversation)","reply":{"tool_calls":[\#(call)]}}"#
         }.joined(separator: "\n")
         try await withRepository(recording: recording) { folder, arguments in
             let result = try await Subprocess.run(

@@ -12,8 +12,8 @@ struct TaskProgressTests {
             let request = #"{"goal":"g","repo_url":"/r"}"#
             let call = #"""
                 {"conversation":"programmer","cost_usd":0.25,"seconds":1,"reply":{"finish":"stop","model":"m","usage":
-                {"input_tokens":1,"output_tokens":1,"cached_input_tokens":0},"turn":{"text":"I\u001b[31m look","tool_calls":
-                [{"id":"1","name":"bash","arguments":{"command":"ls\n-la"}}]}}}
+                {"input_tokens":1,"output_tokens":1,"cached_input_tokens":0},"text":"I\u001b[31m look",
+                "tool_calls":[{"id":"1","name":"bash","arguments":{"command":"ls\n-la"}}]}}
                 """#
             let events = [
                 RunEvent(.submitted, payload: JSONText(verbatim: request)),
