@@ -103,6 +103,14 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "ServerTests",
+            dependencies: [
+                "Server", "Agents", "TaskStore", "Sandboxes", "LanguageModels", "Workflow", "TestSupport",
+                .asyncHTTPClient, .logging, .nioCore, .nioFoundationCompat,
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(name: "SandboxesTests", dependencies: ["Sandboxes", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "WorkflowTests", dependencies: ["Workflow", "TaskStore"], swiftSettings: settings),
         .testTarget(name: "TaskStoreTests", dependencies: ["Workflow", "TaskStore"], swiftSettings: settings),
