@@ -1,4 +1,5 @@
 internal import Foundation
+internal import SystemPackage
 
 /// What the shell of a sandbox noted down of its commands, readable after a crash of this process.
 ///
@@ -33,11 +34,16 @@ struct CommandRecords: Sendable {
     }
 
     /// Appends the record of a command whose shell could not write it, because it ended with the command.
-    static func append(to file: String, id: String, ending: Ending, directory: String) throws {
+    ///
+    /// - Throws: ``SandboxError`` where the file cannot be written.
+    static func append(to path: String, id: String, ending: Ending, directory: String) throws {
         let code = if case .exited(let code) = ending { String(code) } else { "" }
-        let handle = try FileHandle(forWritingTo: URL(filePath: file))
-        try handle.seekToEnd()
-        try handle.write(contentsOf: Data("\u{1e}\(id)\u{1f}\(code)\u{1f}\(directory)\0".utf8))
-        try handle.close()
+        do {
+            let file = try FileDescriptor.open(
+                path, .writeOnly, options: [.append, .create, .closeOnExec], permissions: .ownerReadWrite)
+            try file.closeAfter { _ = try file.writeAll("\u{1e}\(id)\u{1f}\(code)\u{1f}\(directory)\0".utf8) }
+        } catch {
+            throw SandboxError(.failed, "The outcome of a command cannot be written to \(path): \(error)")
+        }
     }
 }

@@ -44,7 +44,19 @@ public struct HostCommand: Sendable {
     /// - Throws: ``SandboxError`` where the program could not be started, or `CancellationError`.
     public func run() async throws -> HostCommandOutcome {
         let marker = ProcessMarker()
-        let outcome = try await withThrowingTaskGroup(of: HostCommandOutcome?.self) { group in
+        do {
+            let outcome = try await runToTimeout(marker: marker)
+            if outcome.timedOut || outcome.leftProcesses { ProcessSweep(marker: marker).killAll() }
+            try Task.checkCancellation()
+            return outcome
+        } catch {
+            ProcessSweep(marker: marker).killAll()
+            throw error
+        }
+    }
+
+    private func runToTimeout(marker: ProcessMarker) async throws -> HostCommandOutcome {
+        try await withThrowingTaskGroup(of: HostCommandOutcome?.self) { group in
             group.addTask { try await runToEnd(marker: marker) }
             group.addTask {
                 try? await Task.sleep(for: timeout)
@@ -52,18 +64,13 @@ public struct HostCommand: Sendable {
             }
             defer { group.cancelAll() }
             if let outcome = try await group.next() ?? nil { return outcome }
-            // The timer came first: cancelling kills the program, which then ends with what it has printed so far.
+            // Cancelling kills the program, which then ends with what it has printed so far.
             group.cancelAll()
             guard var outcome = try await group.next() ?? nil else { throw CancellationError() }
             outcome.timedOut = true
             outcome.exitCode = nil
             return outcome
         }
-        if outcome.timedOut || outcome.leftProcesses || Task.isCancelled {
-            ProcessSweep(marker: marker).killAll()
-        }
-        try Task.checkCancellation()
-        return outcome
     }
 
     private func runToEnd(marker: ProcessMarker) async throws -> HostCommandOutcome {

@@ -53,14 +53,11 @@ actor LocalSandbox: Sandbox {
     }
 
     func outcome(ofCommand id: String) async throws -> CommandOutcome? {
-        switch CommandRecords(file: place.records).endings[id] {
+        let lost = "[output lost: the service restarted while the command ran]"
+        return switch CommandRecords(file: place.records).endings[id] {
         case nil: nil
-        case .exited(let code):
-            CommandOutcome(
-                exitCode: code, output: "[output lost: the service restarted while the command ran]")
-        case .timedOut:
-            CommandOutcome(
-                exitCode: nil, output: "[output lost: the service restarted while the command ran]", timedOut: true)
+        case .exited(let code): CommandOutcome(exitCode: code, output: lost)
+        case .timedOut: CommandOutcome(exitCode: nil, output: lost, timedOut: true)
         }
     }
 
@@ -72,7 +69,7 @@ actor LocalSandbox: Sandbox {
         if !repositories.contains(path) {
             repositories.append(path)
             // What a sandbox sees is settled when its shell starts.
-            try await killProcesses()
+            try await inTurn { try await killProcesses() }
         }
         return path
     }
@@ -94,11 +91,15 @@ actor LocalSandbox: Sandbox {
 
     /// Has an exchange with the shell. At the timeout and when the task is cancelled, all processes are killed.
     func talk(_ exchange: ShellExchange, timeout: Duration) async throws -> (ShellReply, timedOut: Bool) {
+        try await inTurn { try await talkInTurn(exchange, timeout: timeout) }
+    }
+
+    private func inTurn<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
         try await turnstile.enter()
         do {
-            let answer = try await talkInTurn(exchange, timeout: timeout)
+            let result = try await body()
             await turnstile.leave()
-            return answer
+            return result
         } catch {
             await turnstile.leave()
             throw error

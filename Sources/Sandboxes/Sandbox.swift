@@ -99,9 +99,11 @@ public struct SandboxCommand: Sendable, Hashable {
 
 /// How a command ended.
 public struct CommandOutcome: Codable, Sendable, Hashable {
-    /// The exit code as the shell gives it (128 + signal after a signal); `nil` after a timeout or when the shell itself ended.
+    /// The exit code as the shell gives it (128 + signal after a signal); `nil` after a timeout or another kill of all
+    /// processes.
     public var exitCode: Int?
-    /// Standard output and standard error as they came, with invalid UTF-8 repaired.
+    /// Standard output and standard error as they came, with invalid UTF-8 repaired. Where ``omittedBytes`` is not 0, a
+    /// line in the middle states the cut.
     public var output: String
     /// The bytes that were left out of the middle of ``output``.
     public var omittedBytes: Int

@@ -54,9 +54,7 @@ actor Shell {
                 try await answers
             }
             exitCode = result.terminationStatus.shellCode
-            if case .marker(let marker) = launch.containment {
-                ProcessSweep(marker: marker, leader: result.processIdentifier.value).killAll()
-            }
+            await killRemains(of: result.processIdentifier.value)
         } catch {
             await note("\(error)")
         }
@@ -132,6 +130,12 @@ actor Shell {
     private func begin(_ writer: StandardInputWriter, process: pid_t) {
         change(to: .running(writer, process: process))
         if isKilled { killAll(process) }
+    }
+
+    /// Kills what a shell left that ended by itself; in a namespace the kernel has done that.
+    private func killRemains(of process: pid_t) {
+        guard case .marker(let marker) = launch.containment, !isKilled else { return }
+        ProcessSweep(marker: marker, leader: process).killAll()
     }
 
     private func end(exitCode: Int?) {
