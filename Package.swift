@@ -107,7 +107,7 @@ let package = Package(
             name: "ServerTests",
             dependencies: [
                 "Server", "Agents", "TaskStore", "Sandboxes", "LanguageModels", "Workflow", "TestSupport",
-                .asyncHTTPClient, .logging, .nioCore, .nioFoundationCompat,
+                .asyncHTTPClient, .logging, .nioCore, .nioFoundationCompat, .nioHTTP1,
             ],
             swiftSettings: settings
         ),

@@ -74,7 +74,7 @@ import Workflow
             case (1, 0):
                 [("write_file", ["path": "calc.py", "content": .string(SampleRepository.fixed + "# debug\n")])]
             case (2, 0): [("edit_file", ["path": "calc.py", "old_text": "# debug\n", "new_text": ""])]
-            default: [("submit", ["summary": "round \(round)"])]
+            default: [("submit", ["summary": .string("round \(round)")])]
             }
         }
         script.review = { round in
@@ -103,7 +103,7 @@ import Workflow
         var script = Script()
         script.program = { round, turn in
             turn == 0
-                ? [("bash", ["command": "sed -i 's/a - b/a + b/' calc.py; echo '# \(round)' >> calc.py"])]
+                ? [("bash", ["command": .string("sed -i 's/a - b/a + b/' calc.py; echo '# \(round)' >> calc.py")])]
                 : [("submit", ["summary": "done"])]
         }
         script.review = { _ in [("submit_review", ["approved": false, "findings": ["not good"]])] }
@@ -158,7 +158,7 @@ import Workflow
         script.program = { _, turn in
             code == "time_budget"
                 ? [("bash", ["command": "echo partial > note.txt; sleep 60"])]
-                : [("bash", ["command": "echo \(turn) >> note.txt"])]
+                : [("bash", ["command": .string("echo \(turn) >> note.txt")])]
         }
         try await TestService.run(script: { [script] in script.reply(to: $0) }) { test in
             let repository = try await SampleRepository.make(in: test.folder)
@@ -240,7 +240,7 @@ import Workflow
         var script = Script()
         let marker = "31\(Int.random(in: 10_000...99_999))"
         script.program = { _, _ in
-            [("bash", ["command": "echo begun > note.txt; (setsid sleep \(marker) &) ; sleep \(marker)"])]
+            [("bash", ["command": .string("echo begun > note.txt; (setsid sleep \(marker) &) ; sleep \(marker)")])]
         }
         try await TestService.run(script: { [script] in script.reply(to: $0) }) { test in
             let repository = try await SampleRepository.make(in: test.folder)

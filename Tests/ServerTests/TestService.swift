@@ -5,11 +5,13 @@ import LanguageModels
 import Logging
 import NIOCore
 import NIOFoundationCompat
+import NIOHTTP1
 import Sandboxes
 import Server
 import TaskStore
 import TestSupport
 import Testing
+import Workflow
 
 /// The whole service on loopback with real parts; only the model's answers are scripted.
 struct TestService: Sendable {
