@@ -88,6 +88,9 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(name: "SandboxesTests", dependencies: ["Sandboxes", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "AgentsTests", dependencies: ["Agents", "Sandboxes", "LanguageModels", "TestSupport"],
+            swiftSettings: settings),
         .testTarget(name: "WorkflowTests", dependencies: ["Workflow"], swiftSettings: settings),
     ]
 )

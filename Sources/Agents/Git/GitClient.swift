@@ -1,0 +1,185 @@
+public import Foundation
+import Sandboxes
+
+/// Git on the host: mirrors of remote repositories, commits made from patches, and pushes.
+///
+/// Repositories are hostile. Git here never has a work tree, reads no settings but the ones given on each call, runs no
+/// hooks, asks no questions, and speaks only the protocol of the URL it was given. The token reaches git over a pipe.
+public struct GitClient: Sendable {
+    /// Who authors and commits.
+    public struct Identity: Sendable, Hashable {
+        public var name: String
+        public var email: String
+
+        public init(name: String, email: String) {
+            self.name = name
+            self.email = email
+        }
+    }
+
+    private let executable: String
+    private let credential: GitCredential?
+    private let networkTimeout: Duration
+    private let localTimeout: Duration
+    private let hostEnvironment: [String: String]
+    let identity: Identity
+
+    /// - Parameters:
+    ///   - executable: The git program: a path, or a name to look for in `PATH`. Git 2.32 or newer.
+    ///   - identity: Author and committer of commits.
+    ///   - credential: The login for HTTP remotes, if there is one.
+    ///   - networkTimeout: How long a clone, push or look at a remote may take.
+    ///   - localTimeout: How long making a commit may take.
+    ///   - environment: What the service was started with. Only the path, proxies, certificates and the SSH agent are used.
+    public init(
+        executable: String = "git",
+        identity: Identity,
+        credential: GitCredential? = nil,
+        networkTimeout: Duration = .seconds(600),
+        localTimeout: Duration = .seconds(120),
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) {
+        self.executable = executable
+        self.identity = identity
+        self.credential = credential
+        self.networkTimeout = networkTimeout
+        self.localTimeout = localTimeout
+        self.hostEnvironment = environment
+    }
+}
+
+extension GitClient {
+    /// Runs git on a remote repository, with the credential at hand where the URL's host may have it.
+    func runRemote(_ arguments: [String], url: GitURL, repository: String? = nil) async throws -> HostCommandOutcome {
+        var environment = baseEnvironment(repository: repository)
+        environment["GIT_ALLOW_PROTOCOL"] = url.transport.rawValue
+        // A proxy would see the token of a plain-http remote, and this machine needs none to reach itself.
+        if url.transport != .http { environment.merge(kept(Self.proxyVariables)) { $1 } }
+
+        // Git asks the helper for the one login of a run. The helper reads it from descriptor 3, the pipe that was the
+        // shell's standard input: no argument, environment variable or file ever holds it.
+        let prefix = ["-c", #"exec 3<&0 </dev/null; exec "$@""#, "sh", executable]
+        var settings = Self.settings
+        if let credential, credential.applies(to: url) {
+            settings.append(
+                ("credential.\(url.origin).helper", #"!f() { test "$1" = get && cat <&3; }; f"#))
+        }
+        environment.merge(Self.encode(settings)) { $1 }
+        let outcome = try await HostCommand(
+            executable: "/bin/sh",
+            arguments: prefix + arguments,
+            environment: environment,
+            directory: "/",
+            input: credential.flatMap { $0.applies(to: url) ? $0.helperAnswer : nil } ?? [],
+            timeout: networkTimeout,
+            outputLimit: Self.outputLimit
+        ).run()
+        guard !outcome.timedOut else {
+            throw GitError(.timeout, "The repository's host did not finish within \(networkTimeout).")
+        }
+        guard outcome.exitCode != 127 else { throw Self.gitIsMissing }
+        return outcome
+    }
+
+    /// Runs a shell script over a bare repository. In the script `$0` is git, and `$1` onwards are the arguments.
+    func runLocal(
+        _ script: String, _ arguments: [String], repository: String, environment: [String: String], input: [UInt8]
+    ) async throws -> HostCommandOutcome {
+        let outcome = try await HostCommand(
+            executable: "/bin/sh",
+            arguments: ["-c", script, executable] + arguments,
+            environment: baseEnvironment(repository: repository)
+                .merging(Self.encode(Self.settings)) { $1 }
+                .merging(environment) { $1 },
+            directory: repository,
+            input: input,
+            timeout: localTimeout,
+            outputLimit: Self.outputLimit
+        ).run()
+        guard !outcome.timedOut else {
+            throw GitError(.timeout, "Git did not finish within \(localTimeout).")
+        }
+        guard outcome.exitCode != 127 else { throw Self.gitIsMissing }
+        return outcome
+    }
+
+    /// What git wrote, without the token and without control characters, which a remote may have put there.
+    func text(_ bytes: [UInt8]) -> String {
+        let text = String(decoding: credential?.scrub(bytes) ?? bytes, as: UTF8.self)
+        return String(
+            text.unicodeScalars.filter { $0 == "\n" || $0 == "\t" || $0.properties.generalCategory != .control })
+    }
+
+    func remoteError(_ outcome: HostCommandOutcome, url: GitURL) -> GitError {
+        GitError(
+            remoteFailure: text(outcome.stderr),
+            url: url,
+            hasCredential: credential?.applies(to: url) ?? false)
+    }
+}
+
+extension GitClient {
+    private static let gitIsMissing = GitError(.failed, "The git program is missing: install git, or put it in PATH.")
+
+    private static let outputLimit = 1 << 20
+
+    private static let proxyVariables = [
+        "http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
+    ]
+
+    private static let keptVariables = [
+        "PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "SSH_AUTH_SOCK", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH",
+        "SSL_CERT_FILE", "SSL_CERT_DIR",
+    ]
+
+    /// Settings of every call; no file is read, neither the user's (whose `insteadOf` would turn a checked URL into
+    /// another) nor the system's.
+    ///
+    /// `transfer.fsckObjects` stays off: it refuses old but sound histories (zero-padded modes, odd time zones), and
+    /// what it guards, a checkout of hostile names such as `.git/config`, never happens on the host.
+    private static let settings: [(key: String, value: String)] = [
+        ("core.hooksPath", "/dev/null"),
+        ("core.fsmonitor", "false"),
+        ("core.askPass", ""),
+        ("credential.helper", ""),
+        ("protocol.ext.allow", "never"),
+        ("submodule.recurse", "false"),
+        ("gc.auto", "0"),
+        ("maintenance.auto", "false"),
+        ("push.followTags", "false"),
+        ("http.followRedirects", "initial"),
+    ]
+
+    private func kept(_ names: [String]) -> [String: String] {
+        hostEnvironment.filter { names.contains($0.key) }
+    }
+
+    private func baseEnvironment(repository: String?) -> [String: String] {
+        var environment = kept(Self.keptVariables)
+        environment.merge([
+            "LC_ALL": "C",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_ATTR_NOSYSTEM": "1",
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_SSH_COMMAND": "ssh -o BatchMode=yes",
+            "GIT_DEFAULT_REF_FORMAT": "files",
+            "GIT_AUTHOR_NAME": identity.name,
+            "GIT_AUTHOR_EMAIL": identity.email,
+            "GIT_COMMITTER_NAME": identity.name,
+            "GIT_COMMITTER_EMAIL": identity.email,
+        ]) { $1 }
+        environment["GIT_DIR"] = repository
+        return environment
+    }
+
+    /// Settings as environment variables; see git-config(1), `GIT_CONFIG_COUNT`.
+    private static func encode(_ settings: [(key: String, value: String)]) -> [String: String] {
+        var environment = ["GIT_CONFIG_COUNT": String(settings.count)]
+        for (index, setting) in settings.enumerated() {
+            environment["GIT_CONFIG_KEY_\(index)"] = setting.key
+            environment["GIT_CONFIG_VALUE_\(index)"] = setting.value
+        }
+        return environment
+    }
+}

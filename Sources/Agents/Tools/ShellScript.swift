@@ -1,0 +1,41 @@
+import Sandboxes
+
+/// A script of ours that runs in a sandbox apart from the agent's shell: whatever the agent did to its shell (`cd`,
+/// `set -e`, exported variables, functions) neither changes the script nor is changed by it.
+struct ShellScript: Sendable {
+    /// Bash; its parameters are `$1` onwards, and need no quoting anywhere.
+    var text: String
+    var parameters: [String]
+
+    init(_ text: String, _ parameters: [String] = []) {
+        self.text = text
+        self.parameters = parameters
+    }
+
+    /// The one command line that runs the script. Of the shell's environment only the path and home are handed on.
+    var commandLine: String {
+        let environment = [
+            #"PATH="${PATH-/usr/local/bin:/usr/bin:/bin}""#, #"HOME="${HOME-/}""#, "LC_ALL=C.UTF-8",
+            "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0",
+        ]
+        let words = ["bash", "--noprofile", "--norc", "-c", text, "swe-agent"] + parameters
+        return "/usr/bin/env -i \(environment.joined(separator: " ")) "
+            + words.map(\.shellQuoted).joined(separator: " ") + " </dev/null"
+    }
+
+    /// Runs the script to its end.
+    ///
+    /// - Throws: ``SandboxError``, or `CancellationError`. Exit codes and timeouts are outcomes.
+    func run(in sandbox: any Sandbox, timeout: Duration, outputLimit: Int = 64 * 1024) async throws -> CommandOutcome {
+        try await sandbox.run(SandboxCommand(commandLine, timeout: timeout, outputLimit: outputLimit))
+    }
+}
+
+extension String {
+    /// The text as one word of a POSIX shell. NUL, which no word can hold, is left out.
+    public var shellQuoted: String {
+        // Byte by byte: a quote with a combining accent is another character to Swift, and still a quote to the shell.
+        let bytes = utf8.filter { $0 != 0 }.replacing("'".utf8, with: #"'\''"#.utf8)
+        return "'" + String(decoding: bytes, as: UTF8.self) + "'"
+    }
+}
