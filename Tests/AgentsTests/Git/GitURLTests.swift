@@ -170,7 +170,7 @@ struct GitURLTests {
             ("git@host:a\\b", .badPath),
             ("git@[::1]", .badPath),
             ("git@[::1:a", .badPath),
-        ("git@[zz]:a", .badHost),
+            ("git@[zz]:a", .badHost),
 
             ("https://host/a\n", .controlCharacters),
             ("https://host/a\nhost=evil.example", .controlCharacters),
