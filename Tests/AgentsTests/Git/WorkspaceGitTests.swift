@@ -49,11 +49,8 @@ struct WorkspaceGitTests {
             #expect(state.output == "swe-agent/1-x\n\(work.mirror.base)\nv1\n2\n")
             #expect(try await work.git.status() == [])
             #expect(try await work.diff().patch.isEmpty)
-            // The agent may commit, and cannot write to the mirror.
+            // The agent may commit.
             #expect(try await work.bash("git commit --quiet --allow-empty -m x").exitCode == 0)
-            let objects = try await work.bash("git -C '\(work.mirrorPath)' update-ref refs/heads/x HEAD")
-            let isIsolated = try await work.sandbox.run(SandboxCommand("[ $(ps -e | wc -l) -lt 10 ]")).succeeded
-            #expect(objects.succeeded == false || !isIsolated)
         }
     }
 
