@@ -30,6 +30,7 @@ public struct WorkspaceGit: Sendable {
             rm -rf -- "$1" && mkdir -p -- "$1" && cd -- "$1" || exit
             git init --quiet --template= --initial-branch="$4" --object-format="$5" . || exit
             printf '%s\\n' "$2/objects" > .git/objects/info/alternates || exit
+            [ ! -d "$2/refs/tags" ] || cp -R -- "$2/refs/tags" .git/refs/ || exit
             if [ -f "$2/packed-refs" ]; then
                 sed -n '/^#/p; / refs\\/tags\\//p; /^^/p' "$2/packed-refs" > .git/packed-refs
             fi

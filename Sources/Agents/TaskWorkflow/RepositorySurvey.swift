@@ -4,7 +4,7 @@ import Sandboxes
 struct RepositorySurvey: Codable, Sendable {
     /// AGENTS.md, else the README, shortened; and the files at the top.
     var guidance: String
-    var testCommand: FoundTestCommand?
+    var testCommand: TestCommand?
 
     private static let guidanceLimit = 8_000
 
@@ -21,6 +21,6 @@ struct RepositorySurvey: Codable, Sendable {
             SandboxCommand(script, directory: directory, outputLimit: 3 * guidanceLimit))
         return RepositorySurvey(
             guidance: outcome.output,
-            testCommand: try await TestCommandFinder(sandbox).find(in: directory))
+            testCommand: try await TestCommandFinder().find(in: sandbox, directory: directory))
     }
 }

@@ -52,7 +52,7 @@ enum Reviewer {
         (state.testsAfter, state.comparison) = (after, comparison)
         try await run.log("REVIEWER: Tests after: \(after.summary) (\(command))")
         guard case .worse(let reason) = comparison else { return nil }
-        return ["The tests are worse than before: \(reason). The end of their output:\n\(after.outputTail)"]
+        return ["The tests are worse than before. \(reason) The end of their output:\n\(after.outputTail)"]
     }
 
     private static func judge(

@@ -82,12 +82,9 @@ struct TaskContext: Sendable {
 
     /// Runs the tests in a directory; an effect, as tests may do anything.
     func runTests(_ name: String, _ command: String, in directory: String, _ run: Run) async throws -> TestReport {
-        try await run.effect(name, kind: .once) { key in
-            let outcome = try await sandbox.run(
-                SandboxCommand(
-                    command, directory: directory, timeout: try budget.clamp(settings.testTimeout),
-                    outputLimit: settings.outputLimit))
-            return TestReport(command: command, outcome: outcome)
+        try await run.effect(name, kind: .once) {
+            try await TestReport.run(
+                command, in: sandbox, directory: directory, timeout: budget.clamp(settings.testTimeout))
         }
     }
 }

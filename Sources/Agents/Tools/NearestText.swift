@@ -128,7 +128,7 @@ private struct LineShape: Sendable {
     init(_ line: ArraySlice<UInt8>) {
         var previous: UInt8 = 0
         for byte in line where !isSpace(byte) {
-            let hash = (UInt32(previous) << 8 | UInt32(byte)) &* 0x9E37_79B1 >> 24
+            let hash = ((UInt32(previous) << 8 | UInt32(byte)) &* 0x9E37_79B1) >> 24
             pairs[Int(hash >> 6)] |= 1 << UInt64(hash & 63)
             previous = byte
             length += 1

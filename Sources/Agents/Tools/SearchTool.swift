@@ -25,7 +25,8 @@ public struct SearchTool: AgentTool {
         guard !pattern.isEmpty else { return .error("search: the pattern is empty.") }
         let path = try RepositoryPath(try arguments.optionalString("path") ?? ".", in: context.directory)
         let glob = try arguments.optionalString("glob") ?? ""
-        // Both programs answer 0 where they found something, 1 where not, and 2 or more for errors.
+        // Both programs answer 0 where they found something, 1 where not, and 2 for errors; what they answer when
+        // `head` has had enough differs.
         let script = """
             cd -- "$1" || exit 2
             if command -v rg >/dev/null; then
@@ -43,9 +44,9 @@ public struct SearchTool: AgentTool {
         let lines = outcome.output.split(separator: "\n").map { $0.hasPrefix("./") ? $0.dropFirst(2) : $0 }
         if outcome.timedOut {
             return .error("search: killed after \(context.commandTimeout); search a smaller path.")
-        } else if outcome.exitCode == 1 || lines.isEmpty {
+        } else if lines.isEmpty {
             return ToolOutput("No line of \(path.name)\(glob.isEmpty ? "" : " in \(glob)") matches.")
-        } else if let code = outcome.exitCode, code == 2 || code == 127 {
+        } else if lines.count <= Self.mostLines, let code = outcome.exitCode, code > 1 {
             return .error("search: " + lines.prefix(20).joined(separator: "\n"))
         }
         let rest = lines.count > Self.mostLines ? "\n[cut after \(Self.mostLines) lines: search for less]" : ""

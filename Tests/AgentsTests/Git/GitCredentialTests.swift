@@ -37,6 +37,7 @@ struct GitCredentialTests {
                 #expect(!seen.contains(secret))
                 let found = try await Git.run("grep", "--no-index", "-laF", "-e", secret, ".", in: remote.root)
                 #expect(found.output == "")
+                #expect(found.exitCode == 1)
             }
         }
     }
