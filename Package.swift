@@ -84,14 +84,15 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "LanguageModels", .asyncHTTPClient, .hummingbird, .logging, .nioCore, .subprocess, .systemPackage,
+                "LanguageModels", .asyncHTTPClient, .hummingbird, .logging, .nioCore, .serviceLifecycle, .subprocess,
+                .systemPackage,
             ],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
         .testTarget(
             name: "LanguageModelsTests",
-            dependencies: ["LanguageModels", "TestSupport", .asyncHTTPClient],
+            dependencies: ["LanguageModels", "TestSupport", .asyncHTTPClient, .nioCore, .nioHTTP1],
             swiftSettings: settings
         ),
         .testTarget(name: "WorkflowTests", dependencies: ["Workflow"], swiftSettings: settings),

@@ -1,6 +1,7 @@
 import Hummingbird
 import LanguageModels
 import NIOCore
+import ServiceLifecycle
 
 /// Answers the scripted provider's requests.
 struct ScriptedResponder: HTTPResponder {
@@ -52,7 +53,7 @@ struct ScriptedResponder: HTTPResponder {
             return try await hang(request)
         case .stall(let count):
             return partly(api.body(of: .long, for: asked), count, streaming: asked.streaming) {
-                try await Task.sleep(for: .seconds(3600))
+                try await gracefulShutdown()
             }
         case .cut(let count):
             return partly(api.body(of: .long, for: asked), count, streaming: asked.streaming) {
@@ -96,7 +97,7 @@ struct ScriptedResponder: HTTPResponder {
 
     private func hang(_ request: Request) async throws -> Response {
         try await request.body.consumeWithInboundCloseHandler { _ in
-            try await Task.sleep(for: .seconds(3600))
+            try await gracefulShutdown()
             return Response(status: .serviceUnavailable)
         } onInboundClosed: {
             onAbandonment()
