@@ -12,6 +12,7 @@ struct ScriptedProviderTests {
         let path: String
         let body: String
         let reason: String
+        var foreignTurns = true
         var testDescription: String { reason }
     }
 
@@ -48,38 +49,46 @@ struct ScriptedProviderTests {
     private static let signed =
         #"{"role":"model","parts":[{"functionCall":{"name":"f"},"thoughtSignature":"skip_thought_signature_validator"}]}"#
 
-    static let breaches: [Breach] = [
-        chat("\(user),\(call)", "tool calls without answer"),
-        chat("\(user),\(call),\(user)", "tool calls without answer"),
-        chat("\(user),\(call),\(result),\(result)", "was answered before"),
-        chat("\(user),\(result)", "not called"),
-        chat("\(user),\(user)", "two user messages"),
-        chat("\(user),{\"role\":\"assistant\",\"content\":\"\"},\(user)", "an empty assistant message"),
-        chat("\(user),{\"role\":\"assistant\",\"content\":\"Hi.\"}", "the last message"),
-        responses("\(user),\(item)", "tool calls without answer"),
-        responses("\(user),\(item),\(output),\(output)", "was answered before"),
-        responses(
-            #"\#(user),{"type":"function_call","id":"item_scripted_1_1","call_id":"a","name":"f","arguments":"{}"},\#(output)"#,
-            "without its required reasoning item"),
-        responses(#"\#(user),{"type":"reasoning","id":"rs_scripted_1","encrypted_content":"x"},\#(user)"#, "the seal"),
-        responses(
-            #"\#(user),{"type":"reasoning","id":"rs_scripted_1","encrypted_content":"sealed rs_scripted_1"},\#(user)"#,
-            "without the item that followed"),
-        gemini("\(text),\(text)", "two contents of user"),
-        gemini("\(text),\(signed),\(text)", "number of function response parts"),
-        gemini("\(text),\(signed)", "the last content"),
-        gemini("\(text),\(signed.replacing("skip_", with: "lose_")),\(response)", "missing a thought_signature"),
-        gemini(
-            text,
-            tools:
-                #"[{"functionDeclarations":[{"name":"f","parameters":{"type":"object","additionalProperties":false}}]}]"#,
-            "additionalProperties"),
-        Breach(path: "/v1/chat/completions", body: "{", reason: "no JSON"),
-        Breach(
-            path: "/v1/chat/completions", body: #"{"model":"m","max_tokens":9,"stream":true,"messages":[]}"#,
-            reason: "include_usage"),
-        Breach(path: "/v1/models", body: "{}", reason: "nothing at"),
-    ]
+    /// Wrong only where turns of other models are not allowed.
+    private static let foreign = [
+        responses("\(user),\(item),\(output)", "without its required reasoning item"),
+        gemini("\(text),\(signed),\(response)", "missing a thought_signature"),
+    ].map { Breach(path: $0.path, body: $0.body, reason: $0.reason, foreignTurns: false) }
+
+    static let breaches: [Breach] =
+        foreign + [
+            chat("\(user),\(call)", "tool calls without answer"),
+            chat("\(user),\(call),\(user)", "tool calls without answer"),
+            chat("\(user),\(call),\(result),\(result)", "was answered before"),
+            chat("\(user),\(result)", "not called"),
+            chat("\(user),\(user)", "two user messages"),
+            chat("\(user),{\"role\":\"assistant\",\"content\":\"\"},\(user)", "an empty assistant message"),
+            chat("\(user),{\"role\":\"assistant\",\"content\":\"Hi.\"}", "the last message"),
+            responses("\(user),\(item)", "tool calls without answer"),
+            responses("\(user),\(item),\(output),\(output)", "was answered before"),
+            responses(
+                #"\#(user),{"type":"function_call","id":"item_scripted_1_1","call_id":"a","name":"f","arguments":"{}"},\#(output)"#,
+                "without its required reasoning item"),
+            responses(
+                #"\#(user),{"type":"reasoning","id":"rs_scripted_1","encrypted_content":"x"},\#(user)"#, "the seal"),
+            responses(
+                #"\#(user),{"type":"reasoning","id":"rs_scripted_1","encrypted_content":"sealed rs_scripted_1"},\#(user)"#,
+                "without the item that followed"),
+            gemini("\(text),\(text)", "two contents of user"),
+            gemini("\(text),\(signed),\(text)", "number of function response parts"),
+            gemini("\(text),\(signed)", "the last content"),
+            gemini("\(text),\(signed.replacing("skip_", with: "lose_")),\(response)", "missing a thought_signature"),
+            gemini(
+                text,
+                tools:
+                    #"[{"functionDeclarations":[{"name":"f","parameters":{"type":"object","additionalProperties":false}}]}]"#,
+                "additionalProperties"),
+            Breach(path: "/v1/chat/completions", body: "{", reason: "no JSON"),
+            Breach(
+                path: "/v1/chat/completions", body: #"{"model":"m","max_tokens":9,"stream":true,"messages":[]}"#,
+                reason: "include_usage"),
+            Breach(path: "/v1/models", body: "{}", reason: "nothing at"),
+        ]
 
     private func post(
         _ provider: ScriptedProvider, _ path: String, _ body: String, headers: [(String, String)]
@@ -97,7 +106,7 @@ struct ScriptedProviderTests {
 
     @Test(arguments: breaches)
     func refusesWhatTheAPIsRefuse(_ breach: Breach) async throws {
-        try await withScriptedProvider(key: "the-key") { _ in
+        try await withScriptedProvider(key: "the-key", foreignTurns: breach.foreignTurns) { _ in
             .turn(text: "Fine.")
         } body: { provider in
             let headers = credentials(breach.path, "the-key")
@@ -110,14 +119,10 @@ struct ScriptedProviderTests {
     }
 
     @Test func takesTheSameWithoutTheBreach() async throws {
-        try await withScriptedProvider(key: "the-key") { _ in
+        try await withScriptedProvider(key: "the-key", foreignTurns: true) { _ in
             .turn(text: "Fine.")
         } body: { provider in
-            for good in [
-                Self.chat("\(Self.user),\(Self.call),\(Self.result)", ""),
-                Self.responses("\(Self.user),\(Self.item),\(Self.output)", ""),
-                Self.gemini("\(Self.text),\(Self.signed),\(Self.response)", ""),
-            ] {
+            for good in [Self.chat("\(Self.user),\(Self.call),\(Self.result)", "")] + Self.foreign {
                 let headers = credentials(good.path, "the-key")
                 let status = try await post(provider, good.path, good.body, headers: headers)
                 #expect(status == 200)

@@ -79,7 +79,7 @@ struct TextProtocolModelTests {
             ]),
         ]
         for wire in Wire.allCases where wire.streaming {
-            try await withScriptedProvider { _ in
+            try await withScriptedProvider(foreignTurns: true) { _ in
                 .turn(text: "```bash\nls\n```")
             } body: { provider in
                 let model = try wire.model(of: provider) { $0.textProtocol = true }

@@ -47,9 +47,11 @@ public struct ScriptedProvider: Sendable {
 ///
 /// - Parameters:
 ///   - key: The key requests must bring; `nil` for a server that wants none.
+///   - foreignTurns: Whether conversations may hold turns of other models, which bring neither signatures nor reasoning.
 ///   - script: Decides what each request is answered.
 public func withScriptedProvider<Result: Sendable>(
     key: String? = "sk-scripted-0123456789",
+    foreignTurns: Bool = false,
     script: @escaping @Sendable (ScriptedRequest) async -> ScriptedReply,
     body: (ScriptedProvider) async throws -> Result
 ) async throws -> Result {
@@ -57,7 +59,7 @@ public func withScriptedProvider<Result: Sendable>(
     let (ports, portsSource) = AsyncStream.makeStream(of: Int.self)
     let (abandonments, abandonmentsSource) = AsyncStream.makeStream(of: Void.self)
     let responder = ScriptedResponder(
-        key: key, script: script, log: log, onAbandonment: { abandonmentsSource.yield() })
+        key: key, script: script, foreignTurns: foreignTurns, log: log, onAbandonment: { abandonmentsSource.yield() })
     let logger = Logger(label: "scripted provider") { _ in SwiftLogNoOpLogHandler() }
     let application = Application(
         responder: responder,

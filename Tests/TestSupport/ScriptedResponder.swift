@@ -9,6 +9,7 @@ struct ScriptedResponder: HTTPResponder {
 
     let key: String?
     let script: @Sendable (ScriptedRequest) async -> ScriptedReply
+    let foreignTurns: Bool
     let log: ScriptedProviderLog
     let onAbandonment: @Sendable () -> Void
 
@@ -21,7 +22,8 @@ struct ScriptedResponder: HTTPResponder {
             api = try Self.api(of: request.uri.path)
             try checkCredentials(of: request, api: api, body: String(buffer: bytes))
             asked = try api.read(
-                JSONValue(json: String(buffer: bytes)), path: request.uri.path, query: request.uri.query)
+                JSONValue(json: String(buffer: bytes)), path: request.uri.path, query: request.uri.query,
+                foreignTurns: foreignTurns)
         } catch {
             let violation = error as? Violation ?? Violation("the body is no JSON: \(error)")
             await log.add(violation)
