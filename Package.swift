@@ -97,7 +97,11 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
+<<<<<<< HEAD
                 "LanguageModels", "Sandboxes", .asyncHTTPClient, .hummingbird, .logging, .nioCore, .subprocess,
+=======
+                "LanguageModels", .asyncHTTPClient, .hummingbird, .logging, .nioCore, .serviceLifecycle, .subprocess,
+>>>>>>> 982dc979832da33a90cdb55cd47bf0d19d430639
                 .systemPackage,
             ],
             path: "Tests/TestSupport",
@@ -116,7 +120,7 @@ let package = Package(
         .testTarget(name: "TaskStoreTests", dependencies: ["Workflow", "TaskStore"], swiftSettings: settings),
         .testTarget(
             name: "LanguageModelsTests",
-            dependencies: ["LanguageModels", "TestSupport", .asyncHTTPClient],
+            dependencies: ["LanguageModels", "TestSupport", .asyncHTTPClient, .nioCore, .nioHTTP1],
             swiftSettings: settings
         ),
         .testTarget(

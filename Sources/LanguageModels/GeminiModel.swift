@@ -47,9 +47,9 @@ public struct GeminiModel: LanguageModel {
         onDelta: @escaping @Sendable (ModelDelta) -> Void
     ) async throws -> ModelReply {
         let method = streaming ? "streamGenerateContent?alt=sse" : "generateContent"
-        let post = try ModelHTTPRequest(
+        let post = ModelHTTPRequest(
             url: "\(baseURL)/v1beta/models/\(id):\(method)", key: key, in: .google,
-            body: GeminiRequest(request, model: id))
+            body: try GeminiRequest.body(for: request, model: id))
         return try await http.post(post) { reply in
             var answer = GeminiAnswer()
             if reply.isEventStream {

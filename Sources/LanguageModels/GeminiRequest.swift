@@ -1,65 +1,47 @@
 /// The body of a generateContent request.
-struct GeminiRequest: Encodable {
-    struct Content: Encodable {
-        var role: String?
-        var parts: [JSONValue]
-    }
+struct GeminiRequest {
+    private var contents: [(role: String, parts: [JSONValue])] = []
 
-    struct Tool: Encodable {
-        var functionDeclarations: [Function]
-    }
-
-    struct Function: Encodable {
-        var name: String
-        var description: String
-        /// Absent for a function without parameters: Gemini refuses an object schema without properties.
-        var parameters: JSONValue?
-    }
-
-    struct GenerationConfig: Encodable {
-        var maxOutputTokens: Int
-        var temperature: Double?
-    }
-
-    var systemInstruction: Content?
-    var contents: [Content] = []
-    var tools: [Tool]?
-    var generationConfig: GenerationConfig
-
-    init(_ request: ModelRequest, model: String) throws {
+    static func body(for request: ModelRequest, model: String) throws -> JSONValue {
+        var turns = GeminiRequest()
+        try turns.add(request.strictTurns(), model: model)
+        var generation: [String: JSONValue] = ["maxOutputTokens": .integer(Int64(request.maxOutputTokens))]
+        if let temperature = request.temperature { generation["temperature"] = .number(temperature) }
+        var body: [String: JSONValue] = [
+            "contents": .array(turns.contents.map { ["role": .string($0), "parts": .array($1)] }),
+            "generationConfig": .object(generation),
+        ]
         if !request.system.isEmpty {
-            systemInstruction = Content(parts: [["text": .string(request.system)]])
+            body["systemInstruction"] = ["parts": [["text": .string(request.system)]]]
         }
         if !request.tools.isEmpty {
-            let functions = request.tools.map {
-                Function(name: $0.name, description: $0.description, parameters: GeminiSchema.prune($0.parameters))
-            }
-            tools = [Tool(functionDeclarations: functions)]
+            body["tools"] = [["functionDeclarations": .array(request.tools.map(function))]]
         }
-        generationConfig = GenerationConfig(
-            maxOutputTokens: request.maxOutputTokens, temperature: request.temperature)
+        return .object(body)
+    }
 
+    private mutating func add(_ turns: [Message], model: String) {
         var calls: [JSONValue] = []
-        for turn in try request.strictTurns() {
+        for turn in turns {
             switch turn {
             case .user(let text):
-                append(["text": .string(text)])
+                addToUser(["text": .string(text)])
             case .assistant(let turn):
                 let parts = turn.providerState?[GeminiAnswer.stateKey]?.array ?? Self.parts(of: turn, model: model)
-                contents.append(Content(role: "model", parts: parts))
+                contents.append(("model", parts))
                 calls = parts.compactMap { $0["functionCall"] }
             case .toolResults(let results):
-                for (call, result) in zip(calls, results) { append(Self.response(to: call, result)) }
+                for (call, result) in zip(calls, results) { addToUser(Self.response(to: call, result)) }
             }
         }
     }
 
     /// Adds a part to the user's turn: results and what is said after them are one turn.
-    private mutating func append(_ part: JSONValue) {
+    private mutating func addToUser(_ part: JSONValue) {
         if contents.last?.role == "user" {
             contents[contents.count - 1].parts.append(part)
         } else {
-            contents.append(Content(role: "user", parts: [part]))
+            contents.append(("user", [part]))
         }
     }
 
@@ -87,5 +69,14 @@ struct GeminiRequest: Encodable {
             parts.append(.object(part))
         }
         return parts
+    }
+
+    private static func function(_ tool: ToolDefinition) -> JSONValue {
+        var function: [String: JSONValue] = [
+            "name": .string(tool.name), "description": .string(tool.description),
+        ]
+        // Absent for a function without parameters: Gemini refuses an object schema without properties.
+        function["parameters"] = GeminiSchema.prune(tool.parameters)
+        return .object(function)
     }
 }

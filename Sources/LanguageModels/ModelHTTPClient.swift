@@ -27,10 +27,11 @@ public struct ModelHTTPClient: Sendable {
         self.maxReplyBytes = maxReplyBytes
     }
 
-    /// How an `HTTPClient` that talks to providers is set up: no redirects.
+    /// How an `HTTPClient` that talks to providers is set up: no redirects, and no retries but ``RetryingModel``'s.
     public static var configuration: HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout.connect = .seconds(15)
+        configuration.connectionPool.retryConnectionEstablishment = false
         return configuration
     }
 

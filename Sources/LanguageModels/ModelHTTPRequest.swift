@@ -1,6 +1,5 @@
 import Foundation
 import NIOCore
-import NIOFoundationCompat
 
 /// What is posted to a provider. The key travels in one header, and nowhere else.
 struct ModelHTTPRequest: Sendable {
@@ -16,11 +15,11 @@ struct ModelHTTPRequest: Sendable {
     let key: Secret?
     let keyHeader: KeyHeader
 
-    init(url: String, key: Secret?, in keyHeader: KeyHeader, body: some Encodable) throws {
+    init(url: String, key: Secret?, in keyHeader: KeyHeader, body: JSONValue) {
         self.url = url
         self.key = key
         self.keyHeader = keyHeader
-        self.body = ByteBuffer(data: try JSONEncoder.stable.encode(body))
+        self.body = ByteBuffer(bytes: body.jsonBytes)
     }
 
     /// The header that holds the key.

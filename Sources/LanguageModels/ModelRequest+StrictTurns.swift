@@ -81,6 +81,9 @@ extension ToolCall.Arguments {
         case .malformed(let text): ["malformed_arguments": .string(text)]
         }
     }
+
+    /// ``object`` as text.
+    var json: String { JSONValue.object(object).json }
 }
 
 /// Gives calls ids that are unique within a conversation, where the provider gave none or one it gave before.

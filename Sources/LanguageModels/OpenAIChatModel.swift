@@ -49,9 +49,9 @@ public struct OpenAIChatModel: LanguageModel {
         to request: ModelRequest,
         onDelta: @escaping @Sendable (ModelDelta) -> Void
     ) async throws -> ModelReply {
-        let body = try OpenAIChatRequest(
-            request, model: id, streaming: streaming, limitsCompletion: limitsCompletion)
-        let post = try ModelHTTPRequest(url: baseURL + "/chat/completions", key: key, in: .bearer, body: body)
+        let body = try OpenAIChatRequest.body(
+            for: request, model: id, streaming: streaming, limitsCompletion: limitsCompletion)
+        let post = ModelHTTPRequest(url: baseURL + "/chat/completions", key: key, in: .bearer, body: body)
         return try await http.post(post) { reply in
             var answer = OpenAIChatAnswer()
             if reply.isEventStream {

@@ -1,86 +1,54 @@
 /// The body of a Chat Completions request.
-struct OpenAIChatRequest: Encodable {
-    struct Message: Encodable {
-        var role: String
-        var content: String?
-        var toolCalls: [ToolCall]?
-        var toolCallID: String?
-
-        enum CodingKeys: String, CodingKey {
-            case role, content
-            case toolCalls = "tool_calls"
-            case toolCallID = "tool_call_id"
-        }
-    }
-
-    struct ToolCall: Encodable {
-        struct Function: Encodable {
-            var name: String
-            /// JSON in a string.
-            var arguments: String
-        }
-
-        var id: String
-        var type = "function"
-        var function: Function
-    }
-
-    struct Tool: Encodable {
-        var type = "function"
-        var function: ToolDefinition
-    }
-
-    struct StreamOptions: Encodable {
-        var includeUsage = true
-        enum CodingKeys: String, CodingKey { case includeUsage = "include_usage" }
-    }
-
-    var model: String
-    var messages: [Message]
-    var tools: [Tool]?
-    var maxTokens: Int?
-    var maxCompletionTokens: Int?
-    var temperature: Double?
-    var stream: Bool?
-    var streamOptions: StreamOptions?
-
-    enum CodingKeys: String, CodingKey {
-        case model, messages, tools, temperature, stream
-        case maxTokens = "max_tokens"
-        case maxCompletionTokens = "max_completion_tokens"
-        case streamOptions = "stream_options"
-    }
-
-    init(_ request: ModelRequest, model: String, streaming: Bool, limitsCompletion: Bool) throws {
-        self.model = model
-        messages = request.system.isEmpty ? [] : [Message(role: "system", content: request.system)]
+enum OpenAIChatRequest {
+    static func body(
+        for request: ModelRequest, model: String, streaming: Bool, limitsCompletion: Bool
+    ) throws -> JSONValue {
+        var messages: [JSONValue] =
+            request.system.isEmpty ? [] : [["role": "system", "content": .string(request.system)]]
         for turn in try request.strictTurns() {
             switch turn {
             case .user(let text):
-                messages.append(Message(role: "user", content: text))
+                messages.append(["role": "user", "content": .string(text)])
             case .assistant(let turn):
-                messages.append(
-                    Message(
-                        role: "assistant",
-                        content: turn.text.isEmpty ? nil : turn.text,
-                        toolCalls: turn.toolCalls.isEmpty ? nil : turn.toolCalls.map(ToolCall.init)))
+                messages.append(message(turn))
             case .toolResults(let results):
-                messages += results.map { Message(role: "tool", content: $0.content, toolCallID: $0.callID) }
+                messages += results.map { result in
+                    ["role": "tool", "tool_call_id": .string(result.callID), "content": .string(result.content)]
+                }
             }
         }
-        tools = request.tools.isEmpty ? nil : request.tools.map { Tool(function: $0) }
-        maxTokens = limitsCompletion ? nil : request.maxOutputTokens
-        maxCompletionTokens = limitsCompletion ? request.maxOutputTokens : nil
-        temperature = request.temperature
-        stream = streaming ? true : nil
-        streamOptions = streaming ? StreamOptions() : nil
+        var body: [String: JSONValue] = ["model": .string(model), "messages": .array(messages)]
+        body[limitsCompletion ? "max_completion_tokens" : "max_tokens"] = .integer(Int64(request.maxOutputTokens))
+        if !request.tools.isEmpty { body["tools"] = .array(request.tools.map(tool)) }
+        if let temperature = request.temperature { body["temperature"] = .number(temperature) }
+        if streaming {
+            body["stream"] = true
+            body["stream_options"] = ["include_usage": true]
+        }
+        return .object(body)
     }
-}
 
-extension OpenAIChatRequest.ToolCall {
-    init(_ call: ToolCall) {
-        self.init(
-            id: call.id,
-            function: Function(name: call.name, arguments: JSONValue.object(call.arguments.object).json))
+    private static func message(_ turn: AssistantTurn) -> JSONValue {
+        var message: [String: JSONValue] = ["role": "assistant"]
+        if !turn.text.isEmpty { message["content"] = .string(turn.text) }
+        if !turn.toolCalls.isEmpty {
+            message["tool_calls"] = .array(
+                turn.toolCalls.map { call in
+                    [
+                        "id": .string(call.id), "type": "function",
+                        "function": ["name": .string(call.name), "arguments": .string(call.arguments.json)],
+                    ]
+                })
+        }
+        return .object(message)
+    }
+
+    private static func tool(_ tool: ToolDefinition) -> JSONValue {
+        [
+            "type": "function",
+            "function": [
+                "name": .string(tool.name), "description": .string(tool.description), "parameters": tool.parameters,
+            ],
+        ]
     }
 }

@@ -42,8 +42,8 @@ public struct OpenAIResponsesModel: LanguageModel {
         to request: ModelRequest,
         onDelta: @escaping @Sendable (ModelDelta) -> Void
     ) async throws -> ModelReply {
-        let body = try OpenAIResponsesRequest(request, model: id, streaming: streaming)
-        let post = try ModelHTTPRequest(url: baseURL + "/responses", key: key, in: .bearer, body: body)
+        let body = try OpenAIResponsesRequest.body(for: request, model: id, streaming: streaming)
+        let post = ModelHTTPRequest(url: baseURL + "/responses", key: key, in: .bearer, body: body)
         return try await http.post(post) { reply in
             guard reply.isEventStream else {
                 let response = try await reply.decode(OpenAIResponse.self).reply(model: id)

@@ -1,43 +1,21 @@
 /// The body of a Responses request.
-struct OpenAIResponsesRequest: Encodable {
-    struct Tool: Encodable {
-        var type = "function"
-        var name: String
-        var description: String
-        var parameters: JSONValue
-        /// Responses takes functions for strict unless told otherwise, and then wants every property required.
-        var strict = false
-    }
-
-    var model: String
-    var instructions: String?
-    var input: [JSONValue]
-    var tools: [Tool]?
-    var maxOutputTokens: Int
-    var temperature: Double?
-    var stream: Bool?
-    var store = false
-    var include: [String]?
-
-    enum CodingKeys: String, CodingKey {
-        case model, instructions, input, tools, temperature, stream, store, include
-        case maxOutputTokens = "max_output_tokens"
-    }
-
-    init(_ request: ModelRequest, model: String, streaming: Bool) throws {
-        self.model = model
-        instructions = request.system.isEmpty ? nil : request.system
-        input = try request.strictTurns().flatMap(Self.items)
-        tools =
-            request.tools.isEmpty
-            ? nil
-            : request.tools.map { Tool(name: $0.name, description: $0.description, parameters: $0.parameters) }
-        maxOutputTokens = request.maxOutputTokens
-        temperature = request.temperature
-        stream = streaming ? true : nil
+enum OpenAIResponsesRequest {
+    static func body(for request: ModelRequest, model: String, streaming: Bool) throws -> JSONValue {
+        var body: [String: JSONValue] = [
+            "model": .string(model),
+            "input": .array(try request.strictTurns().flatMap(items)),
+            "max_output_tokens": .integer(Int64(request.maxOutputTokens)),
+            "store": false,
+        ]
+        if !request.system.isEmpty { body["instructions"] = .string(request.system) }
+        if !request.tools.isEmpty { body["tools"] = .array(request.tools.map(tool)) }
+        if let temperature = request.temperature { body["temperature"] = .number(temperature) }
+        if streaming { body["stream"] = true }
         // Models that do not reason answer 400 to a request for their encrypted reasoning.
-        let reasons = !["gpt-3", "gpt-4", "chatgpt"].contains(where: model.hasPrefix)
-        include = reasons ? ["reasoning.encrypted_content"] : nil
+        if !["gpt-3", "gpt-4", "chatgpt"].contains(where: model.hasPrefix) {
+            body["include"] = ["reasoning.encrypted_content"]
+        }
+        return .object(body)
     }
 
     private static func items(of turn: Message) -> [JSONValue] {
@@ -51,7 +29,7 @@ struct OpenAIResponsesRequest: Encodable {
                 + turn.toolCalls.map { call in
                     [
                         "type": "function_call", "call_id": .string(call.id), "name": .string(call.name),
-                        "arguments": .string(JSONValue.object(call.arguments.object).json),
+                        "arguments": .string(call.arguments.json),
                     ]
                 }
         case .toolResults(let results):
@@ -59,5 +37,14 @@ struct OpenAIResponsesRequest: Encodable {
                 ["type": "function_call_output", "call_id": .string(result.callID), "output": .string(result.content)]
             }
         }
+    }
+
+    private static func tool(_ tool: ToolDefinition) -> JSONValue {
+        [
+            "type": "function", "name": .string(tool.name), "description": .string(tool.description),
+            "parameters": tool.parameters,
+            // Responses takes functions for strict unless told otherwise, and then wants every property required.
+            "strict": false,
+        ]
     }
 }

@@ -66,7 +66,7 @@ struct ProviderConversationTests {
     /// A task may change its model, and a journal keeps turns as JSON.
     @Test(arguments: Wire.allCases)
     func takesTurnsOfOtherProviders(_ wire: Wire) async throws {
-        try await withScriptedProvider { request in
+        try await withScriptedProvider(foreignTurns: true) { request in
             request.turn == 0
                 ? .turn(text: "I look.", calls: [("bash", ["command": "ls"]), ("bash", ["command": "pwd"])])
                 : .turn(text: "Fine.")
@@ -215,8 +215,32 @@ struct ProviderConversationTests {
         }
     }
 
+    @Test func leavesOutReasoningThatLedNowhere() async throws {
+        let output: JSONValue = [
+            ["type": "reasoning", "id": "rs_scripted_1", "encrypted_content": "sealed rs_scripted_1"],
+            [
+                "type": "message", "id": "item_scripted_1_0", "role": "assistant",
+                "content": [["type": "output_text", "text": "I think"]],
+            ],
+            ["type": "reasoning", "id": "rs_scripted_1", "encrypted_content": "sealed rs_scripted_1"],
+        ]
+        let cut: JSONValue = [
+            "status": "incomplete", "incomplete_details": ["reason": "max_output_tokens"], "output": output,
+        ]
+        try await withScriptedProvider {
+            $0.turn == 0 ? .json(cut.json) : .turn(text: "Yes.")
+        } body: { provider in
+            let model = try Wire(api: .responses, streaming: false).model(of: provider)
+            let turn = try await model.reply(to: .question).turn
+            #expect(turn.text == "I think")
+            let more: [Message] = [.user("Go."), .assistant(turn), .user("Shorter.")]
+            #expect(try await model.reply(to: .conversation(more)).turn.text == "Yes.")
+            #expect(await provider.violations == [])
+        }
+    }
+
     @Test func sendsEqualRequestsAsEqualBytes() async throws {
-        try await withScriptedProvider { _ in
+        try await withScriptedProvider(foreignTurns: true) { _ in
             .turn(text: "Fine.")
         } body: { provider in
             let call = ToolCall(

@@ -6,7 +6,9 @@ protocol ScriptedAPI {
     static var keyHeader: (name: String, prefix: String) { get }
 
     /// Reads a request, and checks it as strictly as its API does.
-    static func read(_ body: JSONValue, path: String, query: String?) throws -> ScriptedRequest
+    ///
+    /// - Parameter foreignTurns: Whether turns may lack what only this provider's turns have.
+    static func read(_ body: JSONValue, path: String, query: String?, foreignTurns: Bool) throws -> ScriptedRequest
 
     /// Says a turn: a JSON document, or events where the request asks for a stream.
     static func body(of turn: ScriptedTurn, for request: ScriptedRequest) -> String

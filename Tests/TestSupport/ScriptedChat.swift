@@ -4,7 +4,7 @@ import LanguageModels
 enum ScriptedChat: ScriptedAPI {
     static let keyHeader = (name: "authorization", prefix: "Bearer ")
 
-    static func read(_ body: JSONValue, path: String, query: String?) throws -> ScriptedRequest {
+    static func read(_ body: JSONValue, path: String, query: String?, foreignTurns: Bool) throws -> ScriptedRequest {
         let streaming = body["stream"]?.bool == true
         try demand(
             streaming == (body["stream_options"]?["include_usage"]?.bool == true),

@@ -7,7 +7,7 @@ import LanguageModels
 enum ScriptedGemini: ScriptedAPI {
     static let keyHeader = (name: "x-goog-api-key", prefix: "")
 
-    static func read(_ body: JSONValue, path: String, query: String?) throws -> ScriptedRequest {
+    static func read(_ body: JSONValue, path: String, query: String?, foreignTurns: Bool) throws -> ScriptedRequest {
         let parts = path.dropFirst("/v1beta/models/".count).split(separator: ":")
         try demand(parts.count == 2, "the path names no method")
         let model = String(parts[0])
@@ -39,7 +39,9 @@ enum ScriptedGemini: ScriptedAPI {
             case "model":
                 try demand(last == "user", "the first content is the model's")
                 calls = parts.compactMap { $0["functionCall"] }
-                if let first = parts.first(where: { $0["functionCall"] != nil }) { try checkSignature(first, model) }
+                if let first = parts.first(where: { $0["functionCall"] != nil }) {
+                    try checkSignature(first, model, foreignTurns: foreignTurns)
+                }
                 turn += 1
             default:
                 throw Violation("there is no role \(role)")
@@ -67,10 +69,9 @@ enum ScriptedGemini: ScriptedAPI {
         }
     }
 
-    private static func checkSignature(_ part: JSONValue, _ model: String) throws {
+    private static func checkSignature(_ part: JSONValue, _ model: String, foreignTurns: Bool) throws {
         let given = part["thoughtSignature"]?.string
-        if given == "skip_thought_signature_validator" { return }
-        if given == nil && !isStrict(model) { return }
+        if foreignTurns && given == (isStrict(model) ? "skip_thought_signature_validator" : nil) { return }
         try demand(
             given == signature(part["functionCall"]!),
             "Function call is missing a thought_signature, or has a wrong one")

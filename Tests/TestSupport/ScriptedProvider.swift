@@ -3,6 +3,7 @@ import Hummingbird
 public import LanguageModels
 import Logging
 import NIOCore
+import ServiceLifecycle
 
 /// A provider of models on loopback that says what a script tells it to, and checks every request strictly.
 ///
@@ -46,9 +47,11 @@ public struct ScriptedProvider: Sendable {
 ///
 /// - Parameters:
 ///   - key: The key requests must bring; `nil` for a server that wants none.
+///   - foreignTurns: Whether conversations may hold turns of other models, which bring neither signatures nor reasoning.
 ///   - script: Decides what each request is answered.
 public func withScriptedProvider<Result: Sendable>(
     key: String? = "sk-scripted-0123456789",
+    foreignTurns: Bool = false,
     script: @escaping @Sendable (ScriptedRequest) async -> ScriptedReply,
     body: (ScriptedProvider) async throws -> Result
 ) async throws -> Result {
@@ -56,39 +59,50 @@ public func withScriptedProvider<Result: Sendable>(
     let (ports, portsSource) = AsyncStream.makeStream(of: Int.self)
     let (abandonments, abandonmentsSource) = AsyncStream.makeStream(of: Void.self)
     let responder = ScriptedResponder(
-        key: key, script: script, log: log, onAbandonment: { abandonmentsSource.yield() })
+        key: key, script: script, foreignTurns: foreignTurns, log: log, onAbandonment: { abandonmentsSource.yield() })
+    let logger = Logger(label: "scripted provider") { _ in SwiftLogNoOpLogHandler() }
     let application = Application(
         responder: responder,
         configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
         onServerRunning: { channel in portsSource.yield(channel.localAddress!.port!) },
-        logger: Logger(label: "scripted provider") { _ in SwiftLogNoOpLogHandler() })
+        logger: logger)
+    let service = ServiceGroup(configuration: ServiceGroupConfiguration(services: [application], logger: logger))
     let client = HTTPClient(configuration: ModelHTTPClient.configuration)
-    do {
-        let result = try await withThrowingTaskGroup(of: Void.self) { group in
-            defer { group.cancelAll() }
-            group.addTask {
-                defer { portsSource.finish() }
-                try await application.run()
-            }
-            guard let port = await ports.first(where: { _ in true }) else {
-                try await group.next()
-                throw CancellationError()
-            }
-            let url = "http://127.0.0.1:\(port)"
-            let secret = key.map { Secret($0) }
-            return try await body(
-                ScriptedProvider(
-                    url: url,
-                    settings: ModelSettings(
-                        openAIKey: secret, openAIBaseURL: url + "/v1", googleKey: secret, geminiBaseURL: url,
-                        retryPolicy: .never),
-                    client: client, abandonments: abandonments, log: log))
+
+    return try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask {
+            defer { portsSource.finish() }
+            try await service.run()
         }
+        let result: Swift.Result<Result, any Error>
+        do {
+            guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
+            result = .success(
+                try await body(
+                    ScriptedProvider(port: port, key: key, client: client, abandonments: abandonments, log: log)))
+        } catch {
+            result = .failure(error)
+        }
+        // The client first: a server that is cancelled while a connection comes in would crash.
         try await client.shutdown()
-        return result
-    } catch {
-        try? await client.shutdown()
-        throw error
+        await service.triggerGracefulShutdown()
+        try await group.waitForAll()
+        return try result.get()
+    }
+}
+
+extension ScriptedProvider {
+    fileprivate init(
+        port: Int, key: String?, client: HTTPClient, abandonments: AsyncStream<Void>, log: ScriptedProviderLog
+    ) {
+        let url = "http://127.0.0.1:\(port)"
+        let secret = key.map { Secret($0) }
+        self.init(
+            url: url,
+            settings: ModelSettings(
+                openAIKey: secret, openAIBaseURL: url + "/v1", googleKey: secret, geminiBaseURL: url,
+                retryPolicy: .never),
+            client: client, abandonments: abandonments, log: log)
     }
 }
 

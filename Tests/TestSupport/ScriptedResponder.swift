@@ -1,6 +1,7 @@
 import Hummingbird
 import LanguageModels
 import NIOCore
+import ServiceLifecycle
 
 /// Answers the scripted provider's requests.
 struct ScriptedResponder: HTTPResponder {
@@ -8,6 +9,7 @@ struct ScriptedResponder: HTTPResponder {
 
     let key: String?
     let script: @Sendable (ScriptedRequest) async -> ScriptedReply
+    let foreignTurns: Bool
     let log: ScriptedProviderLog
     let onAbandonment: @Sendable () -> Void
 
@@ -20,7 +22,8 @@ struct ScriptedResponder: HTTPResponder {
             api = try Self.api(of: request.uri.path)
             try checkCredentials(of: request, api: api, body: String(buffer: bytes))
             asked = try api.read(
-                JSONValue(json: String(buffer: bytes)), path: request.uri.path, query: request.uri.query)
+                JSONValue(json: String(buffer: bytes)), path: request.uri.path, query: request.uri.query,
+                foreignTurns: foreignTurns)
         } catch {
             let violation = error as? Violation ?? Violation("the body is no JSON: \(error)")
             await log.add(violation)
@@ -52,7 +55,7 @@ struct ScriptedResponder: HTTPResponder {
             return try await hang(request)
         case .stall(let count):
             return partly(api.body(of: .long, for: asked), count, streaming: asked.streaming) {
-                try await Task.sleep(for: .seconds(3600))
+                try await gracefulShutdown()
             }
         case .cut(let count):
             return partly(api.body(of: .long, for: asked), count, streaming: asked.streaming) {
@@ -96,7 +99,7 @@ struct ScriptedResponder: HTTPResponder {
 
     private func hang(_ request: Request) async throws -> Response {
         try await request.body.consumeWithInboundCloseHandler { _ in
-            try await Task.sleep(for: .seconds(3600))
+            try await gracefulShutdown()
             return Response(status: .serviceUnavailable)
         } onInboundClosed: {
             onAbandonment()

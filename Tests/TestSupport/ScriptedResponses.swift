@@ -6,7 +6,7 @@ import LanguageModels
 enum ScriptedResponses: ScriptedAPI {
     static let keyHeader = (name: "authorization", prefix: "Bearer ")
 
-    static func read(_ body: JSONValue, path: String, query: String?) throws -> ScriptedRequest {
+    static func read(_ body: JSONValue, path: String, query: String?, foreignTurns: Bool) throws -> ScriptedRequest {
         let model = try body.requireString("model")
         try demand(body["store"]?.bool == false, "store must be false")
         let asksForReasoning = body["include"]?.array?.contains("reasoning.encrypted_content") == true
@@ -39,10 +39,11 @@ enum ScriptedResponses: ScriptedAPI {
                 turn += 1
             case "assistant", "function_call":
                 if startsTurn { turn += 1 }
-                if startsTurn || last == "reasoning", let id = item["id"]?.string, reasons(model) {
+                let id = item["id"]?.string
+                if startsTurn || last == "reasoning", reasons(model), id != nil || !foreignTurns {
                     try demand(
-                        reasoning.map { id.hasPrefix("item_scripted_\($0)_") } == true,
-                        "\(id) was provided without its required reasoning item")
+                        reasoning.map { id?.hasPrefix("item_scripted_\($0)_") == true } == true,
+                        "\(id ?? kind) was provided without its required reasoning item")
                 }
                 reasoning = nil
                 guard kind == "function_call" else { break }
