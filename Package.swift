@@ -97,11 +97,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-<<<<<<< HEAD
                 "LanguageModels", "Sandboxes", .asyncHTTPClient, .hummingbird, .logging, .nioCore, .subprocess,
-=======
-                "LanguageModels", .asyncHTTPClient, .hummingbird, .logging, .nioCore, .serviceLifecycle, .subprocess,
->>>>>>> 982dc979832da33a90cdb55cd47bf0d19d430639
                 .systemPackage,
             ],
             path: "Tests/TestSupport",
