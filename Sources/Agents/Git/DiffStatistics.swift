@@ -23,6 +23,13 @@ public struct DiffStatistics: Codable, Sendable, Hashable {
         public var insertions: Int
         public var deletions: Int
         public var isBinary: Bool
+
+        private enum CodingKeys: String, CodingKey {
+            case path
+            case oldPath = "old_path"
+            case kind, insertions, deletions
+            case isBinary = "is_binary"
+        }
     }
 
     private enum CodingKeys: String, CodingKey {

@@ -79,7 +79,8 @@ extension TaskRunner {
 
     private func validateModel(_ request: TaskRequest) throws {
         let name = request.model ?? settings.model
-        if request.maxCostUSD != nil, prices.cost(of: TokenUsage(), model: name) == nil {
+        // The price is that of the model itself, not of an alias such as ops-4.5.
+        if request.maxCostUSD != nil, let model = try? makeModel(name), prices.price(of: model.name) == nil {
             throw TaskRequestError(
                 .badLimit, "max_cost_usd needs the price of \(name), which is not known; name it in MODEL_PRICES")
         }
