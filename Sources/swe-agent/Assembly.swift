@@ -49,7 +49,8 @@ enum Assembly {
             throw SettingsError("\(error)")
         }
         if settings.limits.cost != nil, settings.models.prices.price(of: try priced(settings, catalog)) == nil {
-            throw SettingsError("MAX_COST_USD needs the price of \(settings.models.name): name it in a MODEL_PRICES file")
+            throw SettingsError(
+                "MAX_COST_USD needs the price of \(settings.models.name): name it in a MODEL_PRICES file")
         }
         return TaskRunner(
             settings: taskSettings(settings),

@@ -41,7 +41,7 @@ struct CommandLineTests {
         (["serve", "--port", "70000"], [:], "SWE_AGENT_PORT"),
         (["demo"], ["MAX_STEPS": "none"], "MAX_STEPS"),
         (["run", "--repo", "/", "--goal", "x"], ["MODEL_NAME": "ops-4.5"], "OPENAI_API_KEY"),
-        (["run", "--repo", "ext::sh", "--goal", "x"], ["OPENAI_API_KEY": "sk-1"], "repository URL"),
+        (["run", "--repo", "ext::sh", "--goal", "x"], ["OPENAI_API_KEY": "sk-1"], "write https://host/path"),
         (["run", "--repo", "/", "--goal", " "], ["OPENAI_API_KEY": "sk-1"], "goal"),
         (["task", "list"], ["SWE_AGENT_URL": "example.com"], "SWE_AGENT_URL"),
     ])
@@ -84,6 +84,9 @@ struct CommandLineTests {
     @Test func aServiceThatIsNotThereIsOneLineAnd1() async throws {
         let outcome = try await Program.run(["task", "list", "--url", "http://127.0.0.1:1"])
         #expect(outcome.exitCode == 1)
-        #expect(outcome.errors == "swe-agent: cannot reach http://127.0.0.1:1; start swe-agent serve, or name another with --url or SWE_AGENT_URL\n")
+        #expect(
+            outcome.errors
+                == "swe-agent: cannot reach http://127.0.0.1:1; start swe-agent serve, or name another with --url or SWE_AGENT_URL\n"
+        )
     }
 }

@@ -13,7 +13,8 @@ enum Program {
 
     /// The binary beside the one that the tests are in.
     static let path: String = {
-        let tests = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+        let tests =
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
             ?? CommandLine.arguments[0]
         var folder = URL(filePath: tests).deletingLastPathComponent()
         while !FileManager.default.isExecutableFile(atPath: folder.appending(path: "swe-agent").path()),

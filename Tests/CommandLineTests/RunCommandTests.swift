@@ -49,7 +49,9 @@ struct RunCommandTests {
             let branch = try #require(result["branch"]?.string)
             let commit = try await git("rev-parse", branch, in: repository)
             #expect(result["commit"]?.string == commit)
-            #expect(try await git("log", "-1", "--format=%an <%ae>", branch, in: repository) == "swe-agent-bot <bot@example.com>")
+            #expect(
+                try await git("log", "-1", "--format=%an <%ae>", branch, in: repository)
+                    == "swe-agent-bot <bot@example.com>")
             #expect(try await git("status", "--porcelain", in: repository) == "")
             #expect(try await git("branch", "--show-current", in: repository) == "main")
 
@@ -64,7 +66,9 @@ struct RunCommandTests {
         try await withRepository { folder, arguments in
             let outcome = try await Program.run(arguments, in: folder)
             #expect(outcome.exitCode == 0, "\(outcome)")
-            for line in ["Starting task...", "Cloning repo...", "PLANNER: Generating plan...", "PROGRAMMER: Executing plan..."] {
+            for line in [
+                "Starting task...", "Cloning repo...", "PLANNER: Generating plan...", "PROGRAMMER: Executing plan...",
+            ] {
                 #expect(outcome.errors.contains(line + "\n"))
             }
             #expect(outcome.output.contains("COMPLETED\n"))

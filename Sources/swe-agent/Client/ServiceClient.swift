@@ -31,11 +31,15 @@ struct ServiceClient: Sendable {
     /// `POST /agent/tasks`; returns the task's id.
     func submit(_ request: TaskRequest, idempotencyKey: String? = nil) async throws -> String {
         struct Accepted: Decodable {
-            var task_id: String
+            var id: String
+
+            enum CodingKeys: String, CodingKey {
+                case id = "task_id"
+            }
         }
         let headers = idempotencyKey.map { [("Idempotency-Key", $0)] } ?? []
         let reply = try await send(.POST, "", headers: headers, body: JSONEncoder().encode(request))
-        return try decode(Accepted.self, from: reply).task_id
+        return try decode(Accepted.self, from: reply).id
     }
 
     /// `GET /agent/tasks/{id}`, as it came and decoded.
@@ -131,7 +135,8 @@ struct ServiceClient: Sendable {
         do {
             return try JSONDecoder().decode(type, from: data)
         } catch {
-            throw ServiceError("\(base) answered with something else than a task; is it swe-agent serve of this version?")
+            throw ServiceError(
+                "\(base) answered with something else than a task; is it swe-agent serve of this version?")
         }
     }
 
@@ -168,10 +173,21 @@ struct TaskPage: Decodable, Sendable {
         var id: String
         var status: String
         var goal: String
-        var created_at: String
-        var updated_at: String
+        var createdAt: String
+        var updatedAt: String
+
+        enum CodingKeys: String, CodingKey {
+            case id, status, goal
+            case createdAt = "created_at"
+            case updatedAt = "updated_at"
+        }
     }
 
     var tasks: [Item]
-    var next_cursor: String?
+    var nextCursor: String?
+
+    enum CodingKeys: String, CodingKey {
+        case tasks
+        case nextCursor = "next_cursor"
+    }
 }

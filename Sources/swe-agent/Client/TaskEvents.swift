@@ -48,7 +48,7 @@ struct TaskEvents: AsyncSequence, Sendable {
                     }
                 } catch let error where error is ServiceError || error is CancellationError {
                     throw error
-                } catch where failures >= Self.mostFailures {
+                } catch  where failures >= Self.mostFailures {
                     throw client.unreachable(error)
                 } catch {}
                 try await reconnectLater()

@@ -2,7 +2,7 @@ import Agents
 import ArgumentParser
 import Foundation
 import Logging
-import Server
+import ServiceLifecycle
 
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -52,28 +52,17 @@ struct DemoCommand: AsyncParsableCommand {
         let logger = Assembly.logger(settings, default: .warning)
         try await Assembly.withTaskService(settings, logger: logger) { service in
             let (ports, ready) = AsyncStream<Int>.makeStream()
-            let server = APIServer(
-                service: service, address: .init(host: settings.service.host, port: 0), version: SWEAgent.version,
-                logger: logger
-            ) { ready.yield($0) }
-            try await withThrowingTaskGroup(of: Bool.self) { group in
-                defer { group.cancelAll() }
-                group.addTask {
-                    try await service.run()
-                    return false
-                }
-                group.addTask {
-                    try await server.run()
-                    return false
-                }
+            let services = Assembly.serviceGroup(settings, service, logger: logger) { ready.yield($0) }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await services.run() }
                 group.addTask {
                     for await port in ports {
                         try await work(on: repository, with: settings, at: "http://127.0.0.1:\(port)")
-                        return true
+                        break
                     }
-                    throw CancellationError()
+                    await services.triggerGracefulShutdown()
                 }
-                while try await group.next() == false {}
+                try await group.waitForAll()
             }
         }
     }
@@ -85,7 +74,8 @@ struct DemoCommand: AsyncParsableCommand {
             output.print("Model: \(settings.models.name)", .bold)
         } else {
             output.print("Model: replay, a recording of a model's replies. Everything else is real.", .bold)
-            output.print("Set MODEL_NAME (and its key) to put a real model there: MODEL_NAME=ops-4.5 OPENAI_API_KEY=sk-...")
+            output.print(
+                "Set MODEL_NAME (and its key) to put a real model there: MODEL_NAME=ops-4.5 OPENAI_API_KEY=sk-...")
         }
         output.print("Service: \(url)\n")
         try await ServiceClient.withClient(of: url) { client in

@@ -5,7 +5,9 @@ struct GraphCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "graph",
         abstract: "Draw a workflow as a Mermaid flowchart.",
-        discussion: "The drawing comes from the graph that tasks run through. Show it with https://mermaid.live or in Markdown.")
+        discussion:
+            "The drawing comes from the graph that tasks run through. Show it with https://mermaid.live or in Markdown."
+    )
 
     enum Workflow: String, CaseIterable, ExpressibleByArgument {
         case task

@@ -17,12 +17,15 @@ struct RunCommand: AsyncParsableCommand {
             Exit codes: 0 completed, 1 failed, 2 wrong use or settings, 130 cancelled.
             """)
 
-    @Option(help: ArgumentHelp("The repository: a path on this machine, or a URL that git clones.", valueName: "path|url"))
+    @Option(
+        help: ArgumentHelp("The repository: a path on this machine, or a URL that git clones.", valueName: "path|url"))
     var repo: String
 
     @OptionGroup var task: GoalOptions
 
-    @Option(help: ArgumentHelp("Where the patch file is put; the system's temporary directory without it.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "Where the patch file is put; the system's temporary directory without it.", valueName: "dir"))
     var output: String?
 
     @Flag(help: "Print nothing but the result, as one JSON object.")
@@ -51,7 +54,7 @@ struct RunCommand: AsyncParsableCommand {
         let patch = try savePatch(of: result, id: snapshot.id)
         let status = snapshot.status == .completed ? "COMPLETED" : "FAILED"
         if json {
-            let report = Report(id: snapshot.id, status: status, logs: snapshot.logs, result: result, patch_file: patch)
+            let report = Report(id: snapshot.id, status: status, logs: snapshot.logs, result: result, patchFile: patch)
             Terminal.output.write(try JSONText(report).text + "\n")
         } else {
             Terminal.output.print(result, status: status, diff: result.patch?.text)
@@ -70,7 +73,12 @@ struct RunCommand: AsyncParsableCommand {
         var status: String
         var logs: [String]
         var result: TaskResult
-        var patch_file: String?
+        var patchFile: String?
+
+        enum CodingKeys: String, CodingKey {
+            case id, status, logs, result
+            case patchFile = "patch_file"
+        }
     }
 
     /// Does a task from its acceptance to its end.

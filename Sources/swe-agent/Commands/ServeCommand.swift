@@ -1,8 +1,5 @@
-import Agents
 import ArgumentParser
-import Foundation
 import Logging
-import Server
 import ServiceLifecycle
 import UnixSignals
 
@@ -39,44 +36,15 @@ struct ServeCommand: AsyncParsableCommand {
         let settings = try Settings.load(flags: flags)
         let logger = Assembly.logger(settings, default: .info)
         try await Assembly.withTaskService(settings, logger: logger) { service in
-            let address = APIServer.Address(host: settings.service.host, port: settings.service.port)
-            let server = APIServer(
-                service: service, address: address, version: SWEAgent.version, logger: logger
-            ) { port in
-                logger.notice("swe-agent \(SWEAgent.version) listens on http://\(address.host):\(port)")
+            let host = settings.service.host
+            let group = Assembly.serviceGroup(settings, service, endedBy: [.sigterm, .sigint], logger: logger) { port in
+                logger.notice("swe-agent \(SWEAgent.version) listens on http://\(host):\(port)")
             }
-            // Services end in the reverse order: no new tasks, no connections, no work.
-            let services: [any Service] = [TaskWorker(service: service), server, Drain(service: service)]
-            var configuration = ServiceGroupConfiguration(
-                services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
-                gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: logger)
-            // Clients of event streams would stay for hours.
-            configuration.maximumGracefulShutdownDuration = .seconds(5)
             do {
-                try await ServiceGroup(configuration: configuration).run()
+                try await group.run()
             } catch is CancellationError {
                 // The time for a graceful end was over; the journal is written all the same.
             }
         }
-    }
-}
-
-/// Works on tasks until the shutdown.
-private struct TaskWorker: Service {
-    let service: TaskService
-
-    func run() async throws {
-        try await cancelWhenGracefulShutdown { try await service.run() }
-    }
-}
-
-/// Refuses new tasks as the first thing of a shutdown.
-private struct Drain: Service {
-    let service: TaskService
-
-    func run() async throws {
-        try await gracefulShutdown()
-        await service.drain()
     }
 }

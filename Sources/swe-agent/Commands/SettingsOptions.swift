@@ -2,7 +2,8 @@ import ArgumentParser
 
 /// The flags that set what variables set too.
 struct SettingsOptions: ParsableArguments {
-    @Option(help: "The model: ops-4.5, gemini-3.5, openai/ID, gemini/ID, openai-compatible/ID or replay/FILE (MODEL_NAME).")
+    @Option(
+        help: "The model: ops-4.5, gemini-3.5, openai/ID, gemini/ID, openai-compatible/ID or replay/FILE (MODEL_NAME).")
     var model: String?
 
     @Option(help: "The least important messages to log: trace, debug, info, notice, warning or error (LOG_LEVEL).")
@@ -33,7 +34,9 @@ struct GoalOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The branch to begin from; the default branch without it.", valueName: "branch"))
     var baseBranch: String?
 
-    @Option(help: ArgumentHelp("The command that runs the tests; found in the repository without it.", valueName: "command"))
+    @Option(
+        help: ArgumentHelp("The command that runs the tests; found in the repository without it.", valueName: "command")
+    )
     var testCommand: String?
 
     @OptionGroup(title: "Limits")

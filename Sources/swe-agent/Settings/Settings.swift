@@ -116,8 +116,8 @@ extension ModelSettings {
             streaming: try reader.flag(.modelStreaming, default: true))
         if let seconds = try reader.integer(.modelTimeout, in: 1...86_400) {
             timeout = .seconds(seconds)
-            // A provider that may take longer may also be silent for longer.
-            idleTimeout = max(idleTimeout, timeout)
+            // A provider that may take longer may also be silent for longer, in the proportion of the defaults.
+            idleTimeout = timeout * 3 / 10
         }
         if let id = try Self.id(.ops45Model, reader) { opsModel = id }
         if let id = try Self.id(.gemini35Model, reader) { geminiModel = id }

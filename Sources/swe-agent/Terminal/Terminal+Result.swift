@@ -16,14 +16,18 @@ extension Terminal {
         row("why", result.error?.message)
         row("summary", result.summary)
         row("tests", result.tests.flatMap(\.line))
-        row("review", result.reviews.last.map { review in
-            let rounds = result.reviews.count == 1 ? "1 round" : "\(result.reviews.count) rounds"
-            let findings = review.findings.isEmpty ? "" : ": " + review.findings.joined(separator: "; ")
-            return "\(review.approved ? "approved" : "not approved") after \(rounds)\(findings)"
-        })
-        row("change", result.diff.map { diff in
-            "\(diff.files == 1 ? "1 file" : "\(diff.files) files"), +\(diff.insertions) −\(diff.deletions)"
-        })
+        row(
+            "review",
+            result.reviews.last.map { review in
+                let rounds = result.reviews.count == 1 ? "1 round" : "\(result.reviews.count) rounds"
+                let findings = review.findings.isEmpty ? "" : ": " + review.findings.joined(separator: "; ")
+                return "\(review.approved ? "approved" : "not approved") after \(rounds)\(findings)"
+            })
+        row(
+            "change",
+            result.diff.map { diff in
+                "\(diff.files == 1 ? "1 file" : "\(diff.files) files"), +\(diff.insertions) −\(diff.deletions)"
+            })
         row("base", result.baseCommit.map { "\($0.prefix(12))\(result.baseBranch.map { " (\($0))" } ?? "")" })
         row("branch", result.branch)
         row("commit", result.commit)
@@ -36,7 +40,7 @@ extension Terminal {
 extension TestEvidence {
     fileprivate var line: String? {
         switch (before, after) {
-        case (let before?, let after?): "\(before.summary) before, \(after.summary) after (\(after.command))"
+        case (let before?, let after?): "\(before.summary) before; \(after.summary) after (\(after.command))"
         case (let before?, nil): "\(before.summary) before (\(before.command))"
         case (nil, let after?): "\(after.summary) after (\(after.command))"
         case (nil, nil): nil

@@ -8,7 +8,8 @@ import Testing
 struct DotEnvFileTests {
     @Test(arguments: [
         ("A=b", "b"), ("A = b ", "b"), ("export A=b", "b"), ("A=b # c", "b"), ("A=b#c", "b#c"), ("A=b\t# c", "b"),
-        ("A=\"b # c\"", "b # c"), ("A='b' # c", "b"), ("A=\"b", "\"b"), ("A='b'c", "'b'c"), ("A=b=c", "b=c"), ("A=", ""),
+        ("A=\"b # c\"", "b # c"), ("A='b' # c", "b"), ("A=\"b", "\"b"), ("A='b'c", "'b'c"), ("A=b=c", "b=c"),
+        ("A=", ""),
         ("A=# c", ""), ("A= # c", ""), ("A=1\nA=2", "2"), ("A=\"\"", ""),
     ])
     func aValueIsWhatIsBeforeACommentOrBetweenQuotes(line: String, value: String) {
@@ -36,7 +37,9 @@ struct DotEnvFileTests {
         var asItIs = try SettingsTests.settings(file: text)
         #expect(asItIs.models.name == "ops-4.5")
         // What stands in the comments are the defaults, but for those that say they are not.
-        let examples = ["MODEL_PRICES", "OPENAI_BASE_URL", "SANDBOX_ENV_PASSTHROUGH", "MAX_COST_USD", "GEMINI_BASE_URL"]
+        let examples = [
+            "MODEL_PRICES", "OPENAI_BASE_URL", "SANDBOX_ENV_PASSTHROUGH", "MAX_COST_USD", "GEMINI_BASE_URL",
+        ]
         let all = text.split(separator: "\n").filter { line in !examples.contains { line.hasPrefix("#\($0)=") } }
             .map { $0.firstMatch(of: /^#([A-Z0-9_]+=.*)$/).map { String($0.1) } ?? String($0) }
         var (left, right) = ("", "")

@@ -27,7 +27,7 @@ struct TaskListCommand: AsyncParsableCommand {
                 let page = try await client.tasks(status: status, cursor: cursor, limit: min(left, 100))
                 for task in page.tasks { try show(task) }
                 left -= page.tasks.count
-                cursor = page.next_cursor
+                cursor = page.nextCursor
             } while cursor != nil && left > 0
         }
     }
@@ -35,6 +35,6 @@ struct TaskListCommand: AsyncParsableCommand {
     private func show(_ task: TaskPage.Item) throws {
         guard !json else { return Terminal.output.write(try JSONText(task).text + "\n") }
         let status = task.status + String(repeating: " ", count: max(0, 9 - task.status.count))
-        Terminal.output.print("\(task.id)  \(status)  \(task.created_at.prefix(19))Z  \(task.goal.printable(limit: 80))")
+        Terminal.output.print("\(task.id)  \(status)  \(task.createdAt.prefix(19))Z  \(task.goal.printable(limit: 80))")
     }
 }
