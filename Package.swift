@@ -97,8 +97,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "LanguageModels", "Sandboxes", .asyncHTTPClient, .hummingbird, .logging, .nioCore, .subprocess,
-                .systemPackage,
+                "LanguageModels", "Sandboxes", .asyncHTTPClient, .hummingbird, .logging, .nioCore, .serviceLifecycle,
+                .subprocess, .systemPackage,
             ],
             path: "Tests/TestSupport",
             swiftSettings: settings

@@ -20,6 +20,7 @@ public struct APIServer: Service {
     }
 
     private let application: Application<RouterResponder<BasicRequestContext>>
+    private let logger: Logger
 
     /// - Parameters:
     ///   - service: What does the work; it runs beside the server, not in it.
@@ -32,6 +33,7 @@ public struct APIServer: Service {
         logger: Logger,
         onReady: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) {
+        self.logger = logger
         let router = Router()
         router.middlewares.add(ErrorMiddleware())
         let views = TaskViews(service: service)
@@ -49,6 +51,14 @@ public struct APIServer: Service {
     ///
     /// - Throws: Where the address cannot be listened on.
     public func run() async throws {
-        try await application.run()
+        let group = ServiceGroup(configuration: .init(services: [application], logger: logger))
+        // A server that is cancelled outright can lose, and trip over, a connection that is just coming in; so
+        // cancelling this task must not reach it, but begin a graceful shutdown. That takes a task of its own.
+        let serving = Task { try await group.run() }
+        try await withTaskCancellationHandler {
+            try await serving.value
+        } onCancel: {
+            Task { await group.triggerGracefulShutdown() }
+        }
     }
 }

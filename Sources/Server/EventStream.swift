@@ -1,5 +1,6 @@
 import Hummingbird
 import NIOCore
+import ServiceLifecycle
 import Workflow
 
 /// A task's journal as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
@@ -31,27 +32,37 @@ struct EventStream {
                 {
                     break
                 }
-                if try await !hasEntry(after: sequence) {
-                    try await writer.write(ByteBuffer(string: ": still here\n\n"))
+                switch try await wait(after: sequence) {
+                case .entry: continue
+                case .nothing: try await writer.write(ByteBuffer(string: ": still here\n\n"))
+                case .shutdown: return try await writer.finish(nil)
                 }
             }
             try await writer.finish(nil)
         }
     }
 
-    /// Waits for the next entry, for as long as the client can go without a sign of life.
-    private func hasEntry(after sequence: Int64) async throws -> Bool {
-        try await withThrowingTaskGroup(of: Bool.self) { group in
+    private enum Wait {
+        case entry, nothing, shutdown
+    }
+
+    /// Waits for the next entry, for as long as the client can go without a sign of life and the service goes on.
+    private func wait(after sequence: Int64) async throws -> Wait {
+        try await withThrowingTaskGroup(of: Wait.self) { group in
             group.addTask {
                 try await store.waitForEntry(of: task, after: sequence)
-                return true
+                return .entry
             }
             group.addTask {
                 try await Task.sleep(for: Self.keepAlive)
-                return false
+                return .nothing
+            }
+            group.addTask {
+                try await gracefulShutdown()
+                return .shutdown
             }
             defer { group.cancelAll() }
-            return try await group.next() ?? false
+            return try await group.next() ?? .nothing
         }
     }
 }

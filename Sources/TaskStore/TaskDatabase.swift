@@ -34,11 +34,15 @@ enum TaskDatabase {
         var configuration = Configuration()
         configuration.label = "tasks"
         configuration.maximumReaderCount = 4
-        configuration.prepareDatabase { db in
-            try db.execute(sql: "PRAGMA synchronous = FULL")
-        }
         do {
             let pool = try DatabasePool(path: path, configuration: configuration)
+            // Opening a pool sets synchronous=NORMAL, with which a power cut may take the last commits.
+            try pool.writeWithoutTransaction { db in
+                try db.execute(sql: "PRAGMA synchronous = FULL")
+                guard try Int.fetchOne(db, sql: "PRAGMA synchronous") == 2 else {
+                    throw TaskStoreError("this build of SQLite does not sync its log; use another")
+                }
+            }
             let migrator = migrations
             if try pool.read(migrator.hasBeenSuperseded) {
                 throw TaskStoreError("\(path) was written by a newer version of swe-agent; use that version")

@@ -151,7 +151,7 @@ import Workflow
     @Test(
         arguments: [
             (["max_steps": 4], "step_budget"), (["max_cost_usd": 0.0001], "cost_budget"),
-            (["timeout_seconds": 2], "time_budget"),
+            (["timeout_seconds": 8], "time_budget"),
         ] as [([String: JSONValue], String)])
     func budgetsEndATask(_ limit: [String: JSONValue], code: String) async throws {
         var script = Script()

@@ -21,14 +21,17 @@ enum Reviewer {
         state.reviews.append(review)
         try await run.log(review.approved ? "REVIEWER: Approved" : "REVIEWER: Sent back")
         for finding in review.findings { try await run.log("REVIEWER: - \(finding.firstLine)") }
-        guard !review.approved, round == TaskWorkflow.reviewRounds else { return }
+        if !review.approved, round == TaskWorkflow.reviewRounds { state.failure = failure(state, review) }
+    }
+
+    private static func failure(_ state: TaskState, _ review: Review) -> TaskFailure {
         if case .worse(let reason) = state.comparison {
-            throw TaskFailure(.testsWorse, "the tests are worse than before: \(reason)")
+            return TaskFailure(.testsWorse, "the tests are worse than before: \(reason)")
         }
-        throw TaskFailure(
+        return TaskFailure(
             .notApproved,
-            "the reviewer did not approve in \(round) rounds: \(review.findings.first?.firstLine ?? "no finding given")"
-        )
+            "the reviewer did not approve in \(TaskWorkflow.reviewRounds) rounds: "
+                + (review.findings.first?.firstLine ?? "no finding given"))
     }
 
     /// Applies the patch to a fresh clone and runs the tests there.

@@ -33,10 +33,13 @@ struct TaskState: Codable, Sendable {
     var push: PushReport?
     var steps = 0
     var usage = UsageReport()
+    /// Set where the work ended without a change to deliver.
+    var failure: TaskFailure?
 
     /// The result as far as the task has come.
     func result(of model: String) -> TaskResult {
         var result = TaskResult()
+        result.error = failure
         result.summary = summary
         result.plan = plan
         result.baseBranch = ground?.baseBranch

@@ -26,8 +26,15 @@ public enum TaskWorkflow {
             ) { state in state.replan ? .node(.planner) : .node(.programmer) }
             graph.edge(from: .programmer, to: .reviewer)
             graph.branch(
-                from: .reviewer, to: [.node(.publisher, when: "approved"), .node(.programmer, when: "findings")]
-            ) { state in state.reviews.last?.approved == true ? .node(.publisher) : .node(.programmer) }
+                from: .reviewer,
+                to: [
+                    .node(.publisher, when: "approved"), .node(.programmer, when: "findings"),
+                    .end(when: "findings in the last round"),
+                ]
+            ) { state in
+                guard state.failure == nil else { return .end }
+                return state.reviews.last?.approved == true ? .node(.publisher) : .node(.programmer)
+            }
             graph.end(after: .publisher)
         }
     }

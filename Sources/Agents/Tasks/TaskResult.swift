@@ -51,6 +51,8 @@ public struct TaskFailure: Error, Codable, Sendable, Hashable, CustomStringConve
         case sandbox
         /// The programmer handed in no change.
         case emptyChange = "empty_change"
+        /// The change is too large, or git cannot apply it.
+        case unusableChange = "unusable_change"
         /// The tests are worse than before.
         case testsWorse = "tests_worse"
         /// The reviewer did not approve within its rounds.

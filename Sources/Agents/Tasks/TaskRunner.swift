@@ -41,7 +41,8 @@ public struct TaskRunner: Sendable {
         try await journal.append(RunEvent(.started))
         do {
             let state = try await work(on: request, id, journal, spent: StageClock(history).total)
-            try await finish(id, .completed, state.result(of: modelName(request)), journal)
+            let status: RunStatus = state.failure == nil ? .completed : .failed
+            try await finish(id, status, state.result(of: modelName(request)), journal)
         } catch is Interruption {
             return
         } catch let error where error is CancellationError || error is JournalError || Task.isCancelled {
@@ -156,8 +157,7 @@ extension TaskFailure {
         case let failure as TaskFailure: self = failure
         case let effect as EffectFailure:
             self.init(Code(rawValue: effect.kind) ?? .internal, effect.message)
-        case let sandbox as SandboxError: self.init(.sandbox, sandbox.message)
-        case let limit as WorkflowError: self.init(.internal, limit.description)
+        case let failure as any FailureKind: self.init(Code(rawValue: failure.failureKind) ?? .internal, "\(error)")
         default: self.init(.internal, "\(error)")
         }
     }
@@ -165,6 +165,22 @@ extension TaskFailure {
 
 extension TaskFailure: FailureKind {
     public var failureKind: String { code.rawValue }
+}
+
+extension SandboxError: FailureKind {
+    public var failureKind: String { TaskFailure.Code.sandbox.rawValue }
+}
+
+extension GitError: FailureKind {
+    public var failureKind: String {
+        let code: TaskFailure.Code =
+            switch kind {
+            case .emptyRepository, .branchNotFound, .unauthorized, .notFound, .unreachable, .timeout, .failed:
+                .repository
+            case .invalidPatch, .patchTooLarge: .unusableChange
+            }
+        return code.rawValue
+    }
 }
 
 extension Budget.Limits {

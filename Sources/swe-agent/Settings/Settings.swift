@@ -192,7 +192,7 @@ extension Settings.Service {
             throw reader.wrong(.host, "write an address such as 127.0.0.1, or 0.0.0.0 for all")
         }
         port = try reader.integer(.port, in: 0...65_535) ?? 8000
-        maxRunning = try reader.integer(.maxRunning, in: 1...1000) ?? 4
+        maxRunning = try reader.integer(.maxRunning, in: 0...1000) ?? 4
         maxQueued = try reader.integer(.maxQueued, in: 1...1_000_000) ?? 1000
         allowLocalRepositories = try reader.flag(.allowLocalRepositories, default: false)
     }
