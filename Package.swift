@@ -89,8 +89,8 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "swe-agent", "Agents", "LanguageModels", "Workflow", .hummingbird, .httpTypes, .nioCore, .subprocess,
-                .systemPackage,
+                "swe-agent", "Agents", "LanguageModels", "TestSupport", "Workflow", .asyncHTTPClient, .hummingbird,
+                .httpTypes, .nioCore, .nioFoundationCompat, .nioHTTP1, .subprocess, .systemPackage,
             ],
             swiftSettings: settings
         ),

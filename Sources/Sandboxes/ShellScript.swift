@@ -55,7 +55,8 @@ enum ShellScript {
 
     /// One word of the shell, whatever is in it.
     static func quoted(_ text: String) -> String {
-        "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
+        // Byte by byte: a quote with a combining accent is another character to Swift, and still a quote to the shell.
+        "'" + String(decoding: Array(text.utf8).replacing("'".utf8, with: #"'\''"#.utf8), as: UTF8.self) + "'"
     }
 
     /// Functions of ours set shell options for themselves only (`local -`), so that those of the commands stay.

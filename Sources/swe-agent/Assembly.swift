@@ -87,7 +87,9 @@ enum Assembly {
     private static func git(_ settings: Settings) -> GitClient {
         GitClient(
             identity: GitClient.Identity(name: settings.git.username, email: settings.git.email),
-            credential: settings.git.token.flatMap { GitCredential(token: $0.reveal()) })
+            credential: settings.git.token.flatMap {
+                GitCredential(token: $0.reveal(), hosts: settings.git.tokenHosts)
+            })
     }
 
     private static func taskSettings(_ settings: Settings) -> TaskSettings {

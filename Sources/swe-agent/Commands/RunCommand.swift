@@ -41,6 +41,8 @@ struct RunCommand: AsyncParsableCommand {
         flags[.maxCost] = task.limits.maxCost.map { "\($0)" }
         var settings = try Settings.load(flags: flags)
         settings.service.allowLocalRepositories = true
+        // The repository is named by the owner of the token.
+        settings.git.tokenHosts = nil
         let request = TaskRequest(
             goal: task.goal, repoURL: Self.repositoryURL(repo), baseBranch: task.baseBranch,
             testCommand: task.testCommand)

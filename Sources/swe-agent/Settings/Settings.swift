@@ -32,7 +32,14 @@ struct Settings: Sendable {
         var username: String
         var email: String
         var token: Secret?
+        /// The hosts that get the token; `nil` for whatever host a task names.
+        var tokenHosts: Set<String>?
         var push: Push
+
+        /// A service that takes URLs from others must not hand its token to any host they name.
+        static let usualHosts: Set<String> = [
+            "github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "localhost", "127.0.0.1", "[::1]",
+        ]
     }
 
     struct Limits: Sendable {
@@ -147,7 +154,18 @@ extension Settings.Git {
             }
             return Secret(text)
         }
+        tokenHosts = try Self.tokenHosts(reader)
         push = try reader.choice(.gitPush, default: .auto)
+    }
+
+    private static func tokenHosts(_ reader: SettingsReader) throws -> Set<String>? {
+        guard let text = reader.string(.gitTokenHosts) else { return usualHosts }
+        if text == "*" { return nil }
+        let names = text.lowercased().split { $0 == "," || $0.isWhitespace }.map(String.init)
+        guard !names.isEmpty, names.allSatisfy({ $0.wholeMatch(of: /[a-z0-9.-]+|\[[0-9a-f:]+\]/) != nil }) else {
+            throw reader.wrong(.gitTokenHosts, "write hosts such as git.example.com with commas between them, or *")
+        }
+        return Set(names)
     }
 }
 
@@ -162,6 +180,9 @@ extension LocalSandboxSettings {
         for name in names {
             guard name.wholeMatch(of: /[A-Za-z_][A-Za-z0-9_]*/) != nil, name != "HOME" else {
                 throw reader.wrong(.sandboxEnvironment, "write names of variables with commas between them, not HOME")
+            }
+            guard Variable(rawValue: name)?.isSecret != true else {
+                throw reader.wrong(.sandboxEnvironment, "leave \(name) out: a sandbox never gets swe-agent's own keys")
             }
             guard Variable(rawValue: name)?.isSecret != true else {
                 throw reader.wrong(.sandboxEnvironment, "take out \(name), which never enters a sandbox")

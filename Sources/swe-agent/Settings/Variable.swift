@@ -16,6 +16,7 @@ enum Variable: String, CaseIterable, Sendable {
     case gitUsername = "GIT_USERNAME"
     case gitEmail = "GIT_EMAIL"
     case gitToken = "GIT_TOKEN"
+    case gitTokenHosts = "GIT_TOKEN_HOSTS"
     case gitPush = "GIT_PUSH"
 
     case sandboxType = "SANDBOX_TYPE"

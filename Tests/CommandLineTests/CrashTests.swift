@@ -1,0 +1,135 @@
+import AsyncHTTPClient
+import Foundation
+import LanguageModels
+import NIOCore
+import NIOFoundationCompat
+import NIOHTTP1
+import Subprocess
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import swe_agent
+
+/// The service is killed with SIGKILL in the middle of its work, and started again.
+@Suite struct CrashTests {
+    private static let tasks = 20
+    private static let commands = 6
+
+    /// Each programmer appends numbered lines to a file, one command a line, and hands that in.
+    private static func reply(to request: ScriptedRequest) -> ScriptedReply {
+        switch request.turn {
+        case 0..<commands: .turn(calls: [("bash", ["command": .string("echo line \(request.turn) >> log.txt")])])
+        default: .turn(calls: [("submit", ["summary": "lines"])])
+        }
+    }
+
+    @Test func everyTaskGoesOnAndNothingHappensTwice() async throws {
+        try await withFolder { folder in
+            try await ExampleRepository.make(at: folder + "/repository")
+            try await withScriptedProvider(foreignTurns: true, script: Self.reply) { provider in
+                let variables = [
+                    "MODEL_NAME": "openai-compatible/scripted", "OPENAI_BASE_URL": provider.url + "/v1",
+                    "OPENAI_API_KEY": "sk-scripted-0123456789", "SWE_AGENT_ALLOW_LOCAL_REPOS": "on",
+                    "SWE_AGENT_PORT": "0", "SWE_AGENT_MAX_RUNNING": "\(Self.tasks)",
+                ]
+                let client = Client(http: provider.client)
+                var ids: [String] = []
+                // Three lives: the first is killed once it has accepted everything and is in the middle of it, the second in
+                // the middle of what is left; the third comes to the end.
+                for life in 1...3 {
+                    let calls = await provider.requests.count
+                    ids = try await Self.serve(variables, in: folder) { [ids] url in
+                        var accepted = ids
+                        while accepted.count < Self.tasks {
+                            accepted.append(try await client.submit(folder + "/repository", to: url))
+                        }
+                        if life < 3 {
+                            while await provider.requests.count < calls + Self.tasks * 2 {
+                                try await Task.sleep(for: .milliseconds(2))
+                            }
+                        } else {
+                            for id in accepted { try await client.follow(id, at: url) }
+                            for id in accepted {
+                                let task = try await client.get("\(url)/agent/tasks/\(id)")
+                                #expect(task["status"]?.string == "COMPLETED", "\(task)")
+                                #expect(task["steps"]?.integer == Self.commands + 1)
+                                let patch = try await client.text("\(url)/agent/tasks/\(id)/patch")
+                                let lines = patch.split(separator: "\n").filter { $0.hasPrefix("+line ") }
+                                #expect(lines == (0..<Self.commands).map { "+line \($0)" }, "\(id)")
+                            }
+                        }
+                        return accepted
+                    }
+                }
+                // Only a call that was in flight when the service died may have been made again: at most one a task and life.
+                let most = Self.tasks * (Self.commands + 1) + 2 * Self.tasks
+                #expect(await provider.requests.count <= most)
+                #expect(await provider.violations.isEmpty)
+            }
+            let branches = try await Subprocess.run(
+                .name("git"), arguments: ["-C", folder + "/repository", "for-each-ref", "refs/heads/swe-agent"],
+                output: .string(limit: 1 << 20))
+            #expect(branches.standardOutput.split(separator: "\n").count == Self.tasks)
+        }
+    }
+
+    /// Starts the service, runs `body` with its address, and kills it.
+    private static func serve(
+        _ variables: [String: String], in folder: String,
+        _ body: @escaping @Sendable (_ url: String) async throws -> [String]
+    ) async throws -> [String] {
+        let result = try await Subprocess.run(
+            .path(FilePath(Program.path)), arguments: ["serve"], environment: Program.environment(variables),
+            workingDirectory: FilePath(folder), input: .none, output: .discarded, error: .sequence
+        ) { execution in
+            var outcome: Result<[String], any Error>?
+            for try await line in execution.standardError.strings() {
+                guard outcome == nil, let match = line.firstMatch(of: /listens on (http:\/\/127\.0\.0\.1:\d+)/) else {
+                    continue
+                }
+                do {
+                    outcome = .success(try await body(String(match.1)))
+                } catch {
+                    outcome = .failure(error)
+                }
+                try execution.send(signal: .kill)
+            }
+            return outcome
+        }
+        return try #require(result.closureResult, "the service did not say where it listens").get()
+    }
+
+    /// As much of a client as is needed here.
+    private struct Client: Sendable {
+        let http: HTTPClient
+
+        func submit(_ repository: String, to url: String) async throws -> String {
+            var request = HTTPClientRequest(url: url + "/agent/tasks")
+            request.method = .POST
+            let fields: JSONValue = [
+                "goal": "Write lines", "repo_url": .string(repository), "test_command": "true",
+                "skip_stages": ["planner", "reviewer"],
+            ]
+            request.body = .bytes(try JSONEncoder().encode(fields))
+            let response = try await http.execute(request, timeout: .seconds(60))
+            let body = try await response.body.collect(upTo: 1 << 20)
+            return try #require(
+                try JSONDecoder().decode(JSONValue.self, from: Data(buffer: body))["task_id"]?.string)
+        }
+
+        func text(_ url: String) async throws -> String {
+            let response = try await http.execute(HTTPClientRequest(url: url), timeout: .seconds(120))
+            return String(buffer: try await response.body.collect(upTo: 16 << 20))
+        }
+
+        func get(_ url: String) async throws -> JSONValue {
+            try JSONDecoder().decode(JSONValue.self, from: Data(try await text(url).utf8))
+        }
+
+        /// Returns when the task has ended.
+        func follow(_ id: String, at url: String) async throws {
+            _ = try await text("\(url)/agent/tasks/\(id)/events")
+        }
+    }
+}
