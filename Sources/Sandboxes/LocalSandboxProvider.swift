@@ -47,7 +47,8 @@ public struct LocalSandboxProvider: SandboxProvider {
         }
         self.root = HostPath.real(root)
         view = .host(settings: settings, environment: hostEnvironment, root: self.root, emptyFile: emptyFile)
-        dyingWithParent = try await Self.setpriv(search)
+        // With bubblewrap the namespace ends with the service, and nothing else has to.
+        dyingWithParent = if case .none = isolation { try await Self.setpriv(search) } else { [] }
     }
 
     /// One line for the log of a service whose sandboxes are not isolated; `nil` where they are.

@@ -99,6 +99,8 @@ enum Assembly {
         task.timeout = .seconds(settings.limits.taskSeconds)
         task.maxCostUSD = settings.limits.cost
         task.commandTimeout = .seconds(settings.limits.commandSeconds)
+        task.testTimeout = .seconds(settings.limits.testSeconds)
+        task.keepWorkspaces = settings.service.keepWorkspaces
         task.allowLocalRepositories = settings.service.allowLocalRepositories
         task.push = settings.git.push == .auto
         return task

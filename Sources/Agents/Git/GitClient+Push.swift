@@ -25,7 +25,8 @@ extension GitClient {
         let outcome: HostCommandOutcome
         do {
             outcome = try await runRemote(
-                ["push", "--porcelain", "--", url.text, "refs/heads/\(branch):refs/heads/\(branch)"],
+                ["push", "--porcelain"] + Self.receivePack(of: url)
+                    + ["--", url.text, "refs/heads/\(branch):refs/heads/\(branch)"],
                 url: url, repository: mirror)
         } catch let error as GitError where error.kind == .timeout {
             return .unreachable(error.message)
@@ -46,6 +47,11 @@ extension GitClient {
             default: .rejected(error.message)
             }
         }
+    }
+
+    /// A push into a repository of this machine does not wait for its housekeeping.
+    private static func receivePack(of url: GitURL) -> [String] {
+        url.transport == .file ? ["--receive-pack=git -c receive.autogc=false receive-pack"] : []
     }
 
     /// The commit that a remote has under a branch's name, to settle whether a push that was cut off arrived.

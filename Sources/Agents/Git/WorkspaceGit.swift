@@ -25,17 +25,31 @@ public struct WorkspaceGit: Sendable {
     ///   - base: The commit to start from.
     ///   - branch: The branch to be on.
     public func clone(from mirrorPath: String, base: String, branch: String) async throws {
-        // Rather than `git clone`, which would start five programs and needs the mirror to belong to the same user.
+        // Rather than `git clone`, which would start five programs and needs the mirror to belong to the same user. What
+        // `git init` would write is short; see gitrepository-layout(5).
         let script = """
-            rm -rf -- "$1" && mkdir -p -- "$1" && cd -- "$1" || exit
-            git init --quiet --template= --initial-branch="$4" --object-format="$5" . || exit
-            printf '%s\\n' "$2/objects" > .git/objects/info/alternates || exit
-            [ ! -d "$2/refs/tags" ] || cp -R -- "$2/refs/tags" .git/refs/ || exit
+            [ ! -e "$1" ] || rm -rf -- "$1" || exit
+            folder=${4%/*}
+            [ "$folder" != "$4" ] || folder=.
+            mkdir -p -- "$1/.git/objects/info" "$1/.git/info" "$1/.git/refs/heads/$folder" && cd -- "$1" || exit
+            printf 'ref: refs/heads/%s\\n' "$4" > .git/HEAD
+            printf '%s\\n' "$3" > ".git/refs/heads/$4"
+            printf '%s\\n' "$2/objects" > .git/objects/info/alternates
+            {
+                if [ "$5" = sha1 ]; then
+                    printf '[core]\\n\\trepositoryformatversion = 0\\n'
+                else
+                    printf '[extensions]\\n\\tobjectformat = %s\\n[core]\\n\\trepositoryformatversion = 1\\n' "$5"
+                fi
+                printf '\\tfilemode = true\\n\\tbare = false\\n\\tlogallrefupdates = true\\n'
+                printf '[user]\\n\\tname = swe-agent\\n\\temail = swe-agent@localhost\\n[gc]\\n\\tauto = 0\\n'
+            } > .git/config || exit
             if [ -f "$2/packed-refs" ]; then
-                sed -n '/^#/p; / refs\\/tags\\//p; /^^/p' "$2/packed-refs" > .git/packed-refs
+                while IFS= read -r line; do
+                    case $line in '#'* | *' refs/tags/'* | '^'*) printf '%s\\n' "$line" ;; esac
+                done < "$2/packed-refs" > .git/packed-refs
             fi
-            printf '[user]\\n\\tname = swe-agent\\n\\temail = swe-agent@localhost\\n[gc]\\n\\tauto = 0\\n' >> .git/config
-            git reset --quiet --hard "$3" --
+            git reset --quiet --hard
             """
         let format = base.utf8.count == 64 ? "sha256" : "sha1"
         try await run(script, [directory, mirrorPath, base, branch, format], purpose: "The repository was not cloned")
@@ -52,17 +66,20 @@ public struct WorkspaceGit: Sendable {
             cd -- "$1" || exit
             patch=.git/swe-agent.patch
             export GIT_INDEX_FILE=.git/swe-agent.index
-            rm -f -- "$patch" "$GIT_INDEX_FILE" "$GIT_INDEX_FILE.lock"
+            [ ! -e "$GIT_INDEX_FILE.lock" ] || rm -f -- "$GIT_INDEX_FILE.lock"
             cp -- .git/index "$GIT_INDEX_FILE" 2>/dev/null || git read-tree "$2" || exit
             git -c advice.addEmbeddedRepo=false add --all --ignore-errors . || echo 'not everything could be added'
-            git diff-index --cached --patch --binary --full-index --find-renames --no-color --no-ext-diff --no-textconv \\
-                --src-prefix=a/ --dst-prefix=b/ "$2" -- | head -c "$3" > "$patch"
-            status=${PIPESTATUS[0]}
-            rm -f -- "$GIT_INDEX_FILE"
-            [ "$(wc -c < "$patch")" -lt "$3" ] || exit 66
+            # A patch that grows past the limit, in blocks of 1024 bytes, ends git by SIGXFSZ.
+            (
+                ulimit -f "$3"
+                exec git diff-index --cached --patch --binary --full-index --find-renames --no-color --no-ext-diff \\
+                    --no-textconv --src-prefix=a/ --dst-prefix=b/ "$2" --
+            ) > "$patch"
+            status=$?
+            [ "$status" != 153 ] || exit 66
             exit "$status"
             """
-        let outcome = try await ShellScript(script, [directory, base, String(limit + 1)])
+        let outcome = try await ShellScript(script, [directory, base, String(limit / 1024)])
             .run(in: sandbox, timeout: timeout)
         if outcome.exitCode == 66 {
             throw GitError(

@@ -13,9 +13,10 @@ enum Manager {
         let branch = BranchName.forTask(id: context.id, goal: request.goal)
         try await context.clone("check out", at: source.base, branch, into: context.repository, run)
         let survey: RepositorySurvey = try await run.effect("survey") {
-            try await RepositorySurvey.make(of: context.repository, in: context.sandbox)
+            try await RepositorySurvey.make(
+                of: context.repository, test: request.testCommand, in: context.sandbox)
         }
-        let test = request.testCommand ?? survey.testCommand?.command
+        let test = survey.testCommand?.command
         state.ground = TaskState.Ground(
             baseBranch: source.branch, baseCommit: source.base, branch: branch, guidance: survey.guidance,
             testCommand: test)

@@ -9,18 +9,25 @@ struct RepositorySurvey: Codable, Sendable {
     private static let guidanceLimit = 8_000
 
     /// Reads it, inside the sandbox.
-    static func make(of directory: String, in sandbox: any Sandbox) async throws -> RepositorySurvey {
+    ///
+    /// - Parameter test: The command that runs the tests, where the client gave one.
+    static func make(of directory: String, test: String?, in sandbox: any Sandbox) async throws -> RepositorySurvey {
         let script = """
+            cd -- "$1" || exit
             for file in AGENTS.md agents.md CLAUDE.md README.md README.rst README.txt README; do
-                if [ -f "$file" ]; then printf '## %s\\n\\n' "$file"; head -c \(guidanceLimit) "$file"; break; fi
+                if [ -f "$file" ]; then
+                    IFS= read -r -d '' -n "$2" text < "$file"
+                    printf '## %s\\n\\n%s' "$file" "$text"
+                    break
+                fi
             done
             printf '\\n\\n## Files\\n\\n'
-            git ls-files | head -n 200
+            git ls-files | for ((line = 0; line < 200; line++)); do IFS= read -r file && printf '%s\\n' "$file"; done
             """
-        let outcome = try await sandbox.run(
-            SandboxCommand(script, directory: directory, outputLimit: 3 * guidanceLimit))
+        let outcome = try await ShellScript(script, [directory, String(guidanceLimit)]).run(
+            in: sandbox, timeout: .seconds(60), outputLimit: 4 * guidanceLimit)
         return RepositorySurvey(
             guidance: outcome.output,
-            testCommand: try await TestCommandFinder().find(in: sandbox, directory: directory))
+            testCommand: try await TestCommandFinder().find(given: test, in: sandbox, directory: directory))
     }
 }

@@ -14,14 +14,19 @@ struct ShellScript: Sendable {
 
     /// The one command line that runs the script. Of the shell's environment only the path and home are handed on.
     var commandLine: String {
-        let environment = [
-            #"PATH="${PATH-/usr/local/bin:/usr/bin:/bin}""#, #"HOME="${HOME-/}""#, "LC_ALL=C.UTF-8",
-            "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0",
-        ]
-        let words = ["bash", "--noprofile", "--norc", "-c", text, "swe-agent"] + parameters
-        return "/usr/bin/env -i \(environment.joined(separator: " ")) "
-            + words.map(\.shellQuoted).joined(separator: " ") + " </dev/null"
+        let words = ["bash", "--noprofile", "--norc", "-c", Self.prelude + text, "swe-agent"].map(\.shellQuoted)
+        let environment = [#""${PATH-/usr/local/bin:/usr/bin:/bin}""#, #""${HOME-/}""#]
+        // `exec -c` clears the environment without the start of one more program that `env -i` would be.
+        return "( builtin exec -c "
+            + (words + environment + parameters.map(\.shellQuoted)).joined(separator: " ") + " ) </dev/null"
     }
+
+    private static let prelude = """
+        export PATH="$1" HOME="$2" LC_ALL=C.UTF-8 GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null \\
+            GIT_TERMINAL_PROMPT=0 GIT_OPTIONAL_LOCKS=0
+        shift 2
+
+        """
 
     /// Runs the script to its end.
     ///

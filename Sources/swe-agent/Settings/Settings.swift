@@ -47,6 +47,7 @@ struct Settings: Sendable {
         /// Seconds of work of a whole task, and of one command.
         var taskSeconds: Int
         var commandSeconds: Int
+        var testSeconds: Int
         /// US dollars.
         var cost: Double?
     }
@@ -54,6 +55,7 @@ struct Settings: Sendable {
     struct Service: Sendable {
         var data: String
         var workspace: String
+        var keepWorkspaces: Bool
         var host: String
         var port: Int
         var maxRunning: Int
@@ -200,6 +202,7 @@ extension Settings.Limits {
         steps = try reader.integer(.maxSteps, in: 1...10_000) ?? 100
         taskSeconds = try reader.integer(.taskTimeout, in: 1...604_800) ?? 3600
         commandSeconds = try reader.integer(.commandTimeout, in: 1...86_400) ?? 120
+        testSeconds = try reader.integer(.testTimeout, in: 1...86_400) ?? 900
         cost = try reader.amount(.maxCost)
     }
 }
@@ -215,6 +218,7 @@ extension Settings.Service {
         port = try reader.integer(.port, in: 0...65_535) ?? 8000
         maxRunning = try reader.integer(.maxRunning, in: 0...1000) ?? 4
         maxQueued = try reader.integer(.maxQueued, in: 1...1_000_000) ?? 1000
+        keepWorkspaces = try reader.flag(.keepWorkspaces, default: false)
         allowLocalRepositories = try reader.flag(.allowLocalRepositories, default: false)
     }
 }

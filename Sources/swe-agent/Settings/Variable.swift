@@ -27,10 +27,12 @@ enum Variable: String, CaseIterable, Sendable {
     case maxSteps = "MAX_STEPS"
     case taskTimeout = "TASK_TIMEOUT_SECONDS"
     case commandTimeout = "COMMAND_TIMEOUT_SECONDS"
+    case testTimeout = "TEST_TIMEOUT_SECONDS"
     case maxCost = "MAX_COST_USD"
 
     case data = "SWE_AGENT_DATA"
     case workspace = "SWE_AGENT_WORKSPACE"
+    case keepWorkspaces = "SWE_AGENT_KEEP_WORKSPACES"
     case host = "SWE_AGENT_HOST"
     case port = "SWE_AGENT_PORT"
     case maxRunning = "SWE_AGENT_MAX_RUNNING"
