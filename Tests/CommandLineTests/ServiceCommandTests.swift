@@ -81,6 +81,18 @@ struct ServiceCommandTests {
         }
     }
 
+    @Test func aPortInUseIsOneLineAndTwo() async throws {
+        try await withService { url, repository in
+            let port = try #require(url.split(separator: ":").last.map(String.init))
+            let outcome = try await Program.run(
+                ["serve", "--port", port, "--data", repository + "/data", "--workspace", repository + "/workspace"],
+                environment: ["MODEL_NAME": "replay/\(repository)/../recording.jsonl", "LOG_LEVEL": "critical"])
+            #expect(outcome.exitCode == 2)
+            #expect(outcome.errors.hasPrefix("swe-agent: cannot listen on 127.0.0.1, port \(port): "))
+            #expect(outcome.errors.split(separator: "\n").count == 1)
+        }
+    }
+
     @Test func aPlanIsAnsweredAndATaskCancelled() async throws {
         try await withService { url, repository in
             func task(_ arguments: String...) async throws -> Program.Outcome {

@@ -1,5 +1,7 @@
 import ArgumentParser
+import Foundation
 import Logging
+import NIOCore
 import ServiceLifecycle
 import UnixSignals
 
@@ -44,6 +46,12 @@ struct ServeCommand: AsyncParsableCommand {
                 try await group.run()
             } catch is CancellationError {
                 // The time for a graceful end was over; the journal is written all the same.
+            } catch let error as IOError {
+                throw SettingsError(
+                    """
+                    cannot listen on \(host), port \(settings.service.port): \(String(cString: strerror(error.errnoCode))); \
+                    set SWE_AGENT_HOST and SWE_AGENT_PORT to an address of this machine and a free port
+                    """)
             }
         }
     }

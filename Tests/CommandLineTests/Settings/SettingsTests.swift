@@ -141,7 +141,7 @@ struct SettingsTests {
         ("SANDBOX_ISOLATION", "chroot"), ("SANDBOX_NETWORK", "2"), ("SANDBOX_ENV_PASSTHROUGH", "A-B"),
         ("SANDBOX_ENV_PASSTHROUGH", "PATH,GIT_TOKEN"), ("MAX_STEPS", "-1"), ("MAX_STEPS", "ten"),
         ("TASK_TIMEOUT_SECONDS", "1.5"), ("COMMAND_TIMEOUT_SECONDS", "99999999999999999999"), ("MAX_COST_USD", "nan"),
-        ("MAX_COST_USD", "0"), ("SWE_AGENT_HOST", "a b"), ("SWE_AGENT_PORT", "65536"), ("SWE_AGENT_MAX_RUNNING", "0"),
+        ("MAX_COST_USD", "0"), ("SWE_AGENT_HOST", "a b"), ("SWE_AGENT_PORT", "65536"), ("SWE_AGENT_MAX_RUNNING", "-1"),
         ("SWE_AGENT_MAX_QUEUED", "0"), ("SWE_AGENT_ALLOW_LOCAL_REPOS", "si"), ("LOG_LEVEL", "loud"),
     ])
     func aValueThatCannotBeIsRefusedInOneLineWithItsName(name: String, value: String) throws {
