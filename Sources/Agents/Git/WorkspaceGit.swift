@@ -44,6 +44,10 @@ public struct WorkspaceGit: Sendable {
                 printf '\\tfilemode = true\\n\\tbare = false\\n\\tlogallrefupdates = true\\n'
                 printf '[user]\\n\\tname = swe-agent\\n\\temail = swe-agent@localhost\\n[gc]\\n\\tauto = 0\\n'
             } > .git/config || exit
+            for tag in "$2"/refs/tags/*; do
+                [ ! -e "$tag" ] || cp -R -- "$2/refs/tags" .git/refs/ || exit
+                break
+            done
             if [ -f "$2/packed-refs" ]; then
                 while IFS= read -r line; do
                     case $line in '#'* | *' refs/tags/'* | '^'*) printf '%s\\n' "$line" ;; esac
@@ -79,15 +83,19 @@ public struct WorkspaceGit: Sendable {
             [ "$status" != 153 ] || exit 66
             exit "$status"
             """
-        let outcome = try await ShellScript(script, [directory, base, String(limit / 1024)])
+        let outcome = try await ShellScript(script, [directory, base, String(limit / 1024 + 1)])
             .run(in: sandbox, timeout: timeout)
-        if outcome.exitCode == 66 {
-            throw GitError(
-                .patchTooLarge,
-                "The change is larger than \(limit) bytes: leave generated files out, for example with .gitignore.")
-        }
+        let tooLarge = GitError(
+            .patchTooLarge,
+            "The change is larger than \(limit) bytes: leave generated files out, for example with .gitignore.")
+        if outcome.exitCode == 66 { throw tooLarge }
         try check(outcome, purpose: "The change could not be read from the repository")
-        let bytes = try await sandbox.readFile("\(directory)/.git/swe-agent.patch", limit: limit)
+        let bytes: [UInt8]
+        do {
+            bytes = try await sandbox.readFile("\(directory)/.git/swe-agent.patch", limit: limit)
+        } catch let error as SandboxError where error.kind == .tooLarge {
+            throw tooLarge
+        }
         return WorkspaceDiff(
             patch: Patch(bytes),
             notes: outcome.output.split(whereSeparator: \.isNewline).prefix(20).map { String($0.prefix(300)) })
