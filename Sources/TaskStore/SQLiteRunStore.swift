@@ -8,6 +8,10 @@ public import Workflow
 /// The database is in WAL mode with `synchronous=FULL` (https://sqlite.org/wal.html): a commit that returned survives a
 /// power cut. The store is the only writer; the data directory is locked against a second process.
 public actor SQLiteRunStore: RunStore {
+    /// Its own queue: it blocks while SQLite syncs.
+    private nonisolated let executor = QueueExecutor(label: "swe-agent.task-store")
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
     private let pool: DatabasePool
     private let lock: DataDirectoryLock
     private let wakeup: AsyncStream<Void>.Continuation
@@ -28,10 +32,8 @@ public actor SQLiteRunStore: RunStore {
     private var heads: [String: Head] = [:]
     private var pending: [PendingWrite] = []
     private var submissions: [CheckedContinuation<String, any Error>] = []
-    /// Grows with every batch; who waits for the disk waits for a batch.
-    private var batch = 0
-    private var syncing: [(batch: Int, CheckedContinuation<Void, any Error>)] = []
-    private var isFlushing = false
+    /// Who waits for what is pending to be on disk.
+    private var syncing: [CheckedContinuation<Void, any Error>] = []
     private var isClosed = false
 
     /// Opens the store in a directory, which is made if it does not exist, for as long as `body` runs.
@@ -64,21 +66,19 @@ public actor SQLiteRunStore: RunStore {
     // MARK: - Writing
 
     private func writeBatches() async {
-        for await _ in wakeups {
-            while !pending.isEmpty { await writeBatch() }
-        }
+        // Whoever comes while a transaction is being synced waits for this actor; then all of them are served before the
+        // loop comes to its next turn, and so go to disk together.
+        for await _ in wakeups { writeBatch() }
     }
 
-    private func writeBatch() async {
+    private func writeBatch() {
+        guard !pending.isEmpty else { return }
         let writes = pending
         let submitters = submissions
         pending = []
         submissions = []
-        batch += 1
-        isFlushing = true
-        defer { isFlushing = false }
         do {
-            let submitted = try await pool.write { db in try TaskDatabase.apply(writes, to: db) }
+            let submitted = try pool.write { db in try TaskDatabase.apply(writes, to: db) }
             for (result, submitter) in zip(submitted, submitters) {
                 if case .success(let run) = result, run.isNew {
                     heads[run.id] = Head(row: run.row, appended: 1, durable: 1, status: .queued)
@@ -96,9 +96,9 @@ public actor SQLiteRunStore: RunStore {
     }
 
     private func finishBatch(with result: Result<Void, any Error>) {
-        let done = syncing.filter { $0.batch <= batch }
-        syncing.removeAll { $0.batch <= batch }
-        for (_, waiter) in done { waiter.resume(with: result) }
+        let done = syncing
+        syncing = []
+        for waiter in done { waiter.resume(with: result) }
     }
 
     private func advance(_ run: String, to sequence: Int64) {
@@ -117,12 +117,10 @@ public actor SQLiteRunStore: RunStore {
         wakeup.yield()
     }
 
-    private func close() async {
+    private func close() {
         isClosed = true
         wakeup.finish()
-        while !pending.isEmpty || isFlushing {
-            if isFlushing { await Task.yield() } else { await writeBatch() }
-        }
+        writeBatch()
         for head in heads.values {
             for (_, watcher) in head.watchers.values { watcher.resume(throwing: CancellationError()) }
         }
@@ -176,12 +174,15 @@ public actor SQLiteRunStore: RunStore {
 
     func sync(_ id: String) async throws {
         guard heads[id]?.lost != true else { throw JournalError("a write of task \(id) failed earlier") }
-        guard let head = heads[id], head.durable < head.appended, !pending.isEmpty || isFlushing else { return }
-        // What is pending goes out with the next batch; what is being written now is the current one.
-        let target = pending.isEmpty ? batch : batch + 1
+        guard let head = heads[id], head.durable < head.appended else { return }
         try await withCheckedThrowingContinuation { (waiter: CheckedContinuation<Void, any Error>) in
-            syncing.append((target, waiter))
+            syncing.append(waiter)
         }
+    }
+
+    func record(_ event: RunEvent, to id: String) async throws {
+        try append(event, to: id)
+        try await sync(id)
     }
 
     // MARK: - Reading
@@ -247,6 +248,10 @@ struct RunJournal: Journal {
 
     func sync() async throws {
         try await store.sync(id)
+    }
+
+    func record(_ event: RunEvent) async throws {
+        try await store.record(event, to: id)
     }
 
     func entries(after sequence: Int64) async throws -> [JournalEntry] {

@@ -12,16 +12,11 @@ public protocol Journal: Sendable {
     /// - Throws: When it could not be written; the run must then stop, as its past is no longer recorded.
     func sync() async throws
 
+    /// Appends and waits until it is on disk.
+    func record(_ event: RunEvent) async throws
+
     /// The entries after a sequence number, oldest first; everything appended before the call is among them.
     func entries(after sequence: Int64) async throws -> [JournalEntry]
-}
-
-extension Journal {
-    /// Appends and waits until it is on disk.
-    public func record(_ event: RunEvent) async throws {
-        try await append(event)
-        try await sync()
-    }
 }
 
 /// All runs and their journals.

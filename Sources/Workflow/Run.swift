@@ -27,7 +27,7 @@ public actor Run {
     public enum EffectKind: Sendable {
         /// Doing it again does no harm: a model call, a read. It starts without waiting for the disk.
         case repeatable
-        /// It changes the world. That it began is on disk before it begins, and its outcome before it returns.
+        /// It changes the world. That it began, and with it every earlier outcome, is on disk before it begins.
         case once
     }
 
@@ -72,8 +72,8 @@ public actor Run {
             if history.started[key] != nil, let settle, let settled = try await settle(key) {
                 outcome = settled
             } else {
-                try await journal.append(RunEvent(.effectStarted, key: key, name: name))
-                if kind == .once { try await journal.sync() }
+                let start = RunEvent(.effectStarted, key: key, name: name)
+                if kind == .once { try await journal.record(start) } else { try await journal.append(start) }
                 outcome = try await body(key)
             }
         } catch {
@@ -81,11 +81,9 @@ public actor Run {
             if error is CancellationError || error is JournalError || Task.isCancelled { throw error }
             let failure = EffectFailure(error)
             try await journal.append(RunEvent(.effectFailed, key: key, name: name, payload: JSONText(failure)))
-            if kind == .once { try await journal.sync() }
             throw failure
         }
         try await journal.append(RunEvent(.effectFinished, key: key, name: name, payload: JSONText(outcome)))
-        if kind == .once { try await journal.sync() }
         return outcome
     }
 
