@@ -23,6 +23,7 @@ extension Target.Dependency {
     static let logging = product(name: "Logging", package: "swift-log")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
     static let nioFoundationCompat = product(name: "NIOFoundationCompat", package: "swift-nio")
+    static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let subprocess = product(name: "Subprocess", package: "swift-subprocess")
@@ -60,7 +61,7 @@ let package = Package(
             dependencies: [
                 "Server", "Agents", "TaskStore", "Sandboxes", "LanguageModels", "Workflow",
                 .argumentParser, .asyncHTTPClient, .configuration, .logging, .nioCore, .nioFoundationCompat, .nioHTTP1,
-                .serviceLifecycle, .unixSignals,
+                .nioPosix, .serviceLifecycle, .unixSignals,
             ],
             // In the code and not beside it, so that the program is one file that works from anywhere.
             resources: [.embedInCode("Demo/Example"), .embedInCode("Demo/trajectory.jsonl")],

@@ -21,19 +21,23 @@ public struct APIServer: Service {
 
     private let application: Application<RouterResponder<BasicRequestContext>>
     private let logger: Logger
+    private let executor: (any TaskExecutor)?
 
     /// - Parameters:
     ///   - service: What does the work; it runs beside the server, not in it.
     ///   - version: What `/healthz` tells.
+    ///   - executor: Where requests are worked on; the default threads without it.
     ///   - onReady: Called with the port once connections are taken.
     public init(
         service: TaskService,
         address: Address,
         version: String,
         logger: Logger,
+        executor: (any TaskExecutor)? = nil,
         onReady: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) {
         self.logger = logger
+        self.executor = executor
         let router = Router()
         router.middlewares.add(ErrorMiddleware())
         let views = TaskViews(service: service)
@@ -54,7 +58,7 @@ public struct APIServer: Service {
         let group = ServiceGroup(configuration: .init(services: [application], logger: logger))
         // A server that is cancelled outright can lose, and trip over, a connection that is just coming in; so
         // cancelling this task must not reach it, but begin a graceful shutdown. That takes a task of its own.
-        let serving = Task { try await group.run() }
+        let serving = Task(executorPreference: executor) { try await group.run() }
         try await withTaskCancellationHandler {
             try await serving.value
         } onCancel: {

@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import GRDB
 public import Workflow
@@ -8,10 +9,8 @@ public import Workflow
 /// The database is in WAL mode with `synchronous=FULL` (https://sqlite.org/wal.html): a commit that returned survives a
 /// power cut. The store is the only writer; the data directory is locked against a second process.
 public actor SQLiteRunStore: RunStore {
-    /// Its own queue: it blocks while SQLite syncs.
-    private nonisolated let executor = QueueExecutor(label: "swe-agent.task-store")
-    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
-
+    /// Where SQLite may block in the disk without holding up a task.
+    private let disk = DispatchQueue(label: "swe-agent.task-store", qos: .userInitiated)
     private let pool: DatabasePool
     private let lock: DataDirectoryLock
     private let wakeup: AsyncStream<Void>.Continuation
@@ -34,7 +33,9 @@ public actor SQLiteRunStore: RunStore {
     private var submissions: [CheckedContinuation<String, any Error>] = []
     /// Who waits for what is pending to be on disk.
     private var syncing: [CheckedContinuation<Void, any Error>] = []
+    private var isWriting = false
     private var isClosed = false
+    private var closing: [CheckedContinuation<Void, Never>] = []
 
     /// Opens the store in a directory, which is made if it does not exist, for as long as `body` runs.
     ///
@@ -45,7 +46,7 @@ public actor SQLiteRunStore: RunStore {
     ) async throws -> Result {
         let store = try SQLiteRunStore(directory: directory)
         return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await store.writeBatches() }
+            group.addTask { await store.writeLeftovers() }
             do {
                 let result = try await body(store)
                 await store.close()
@@ -65,40 +66,54 @@ public actor SQLiteRunStore: RunStore {
 
     // MARK: - Writing
 
-    private func writeBatches() async {
-        // Whoever comes while a transaction is being synced waits for this actor; then all of them are served before the
-        // loop comes to its next turn, and so go to disk together.
-        for await _ in wakeups { writeBatch() }
-    }
+    /// What nobody waits for goes to disk after this long, if nothing takes it along before.
+    private static let lull: Duration = .milliseconds(5)
 
-    private func writeBatch() {
-        guard !pending.isEmpty else { return }
-        let writes = pending
-        let submitters = submissions
-        pending = []
-        submissions = []
-        do {
-            let submitted = try pool.write { db in try TaskDatabase.apply(writes, to: db) }
-            for (result, submitter) in zip(submitted, submitters) {
-                if case .success(let run) = result, run.isNew {
-                    heads[run.id] = Head(row: run.row, appended: 1, durable: 1, status: .queued)
-                }
-                submitter.resume(with: result.map(\.id).mapError { $0 as any Error })
-            }
-            for case .append(let append) in writes { advance(append.run, to: append.sequence) }
-            finishBatch(with: .success(()))
-        } catch {
-            let failure = JournalError("the task store could not be written: \(TaskDatabase.explain(error))")
-            for submitter in submitters { submitter.resume(throwing: failure) }
-            for case .append(let append) in writes { heads[append.run]?.lost = true }
-            finishBatch(with: .failure(failure))
+    private func writeLeftovers() async {
+        for await _ in wakeups {
+            try? await Task.sleep(for: Self.lull)
+            writeBatch()
         }
     }
 
-    private func finishBatch(with result: Result<Void, any Error>) {
-        let done = syncing
+    /// Writes what is pending, unless a transaction is under way: its end writes what has come meanwhile, all together.
+    private func writeBatch() {
+        guard !isWriting, !pending.isEmpty else { return }
+        isWriting = true
+        let batch = Batch(writes: pending, submitters: submissions, waiters: syncing)
+        pending = []
+        submissions = []
         syncing = []
-        for waiter in done { waiter.resume(with: result) }
+        disk.async { [pool] in
+            // Who waits is woken from here, one change of threads earlier than the actor could.
+            let result = batch.write(to: pool)
+            // The way back into the actor from a queue is a task; it ends at once.
+            Task { await self.finish(batch, with: result) }
+        }
+    }
+
+    private func finish(_ batch: Batch, with result: Batch.Result) {
+        isWriting = false
+        switch result {
+        case .success(let submitted):
+            for case .success(let run) in submitted where run.isNew && heads[run.id] == nil {
+                heads[run.id] = Head(row: run.row, appended: 1, durable: 1, status: .queued)
+            }
+            for case .append(let append) in batch.writes { advance(append.run, to: append.sequence) }
+        case .failure:
+            for case .append(let append) in batch.writes { heads[append.run]?.lost = true }
+        }
+        if pending.isEmpty {
+            // They came while the transaction that has their entries was under way.
+            for waiter in syncing {
+                if case .failure(let failure) = result { waiter.resume(throwing: failure) } else { waiter.resume() }
+            }
+            syncing = []
+            for waiter in closing { waiter.resume() }
+            closing = []
+        } else {
+            writeBatch()
+        }
     }
 
     private func advance(_ run: String, to sequence: Int64) {
@@ -114,13 +129,13 @@ public actor SQLiteRunStore: RunStore {
     private func enqueue(_ write: PendingWrite) throws {
         guard !isClosed else { throw JournalError("the task store is closed") }
         pending.append(write)
-        wakeup.yield()
     }
 
-    private func close() {
+    private func close() async {
         isClosed = true
         wakeup.finish()
         writeBatch()
+        if isWriting { await withCheckedContinuation { closing.append($0) } }
         for head in heads.values {
             for (_, watcher) in head.watchers.values { watcher.resume(throwing: CancellationError()) }
         }
@@ -138,6 +153,7 @@ public actor SQLiteRunStore: RunStore {
             do {
                 try enqueue(.submit(submit))
                 submissions.append(continuation)
+                writeBatch()
             } catch {
                 continuation.resume(throwing: error)
             }
@@ -170,13 +186,20 @@ public actor SQLiteRunStore: RunStore {
                     status: status == head.status ? nil : status)))
         head.status = status
         heads[id] = head
+        wakeup.yield()
+    }
+
+    /// Begins to write what is pending; nobody waits for it.
+    func flush() {
+        writeBatch()
     }
 
     func sync(_ id: String) async throws {
         guard heads[id]?.lost != true else { throw JournalError("a write of task \(id) failed earlier") }
-        guard let head = heads[id], head.durable < head.appended else { return }
+        guard isWriting || !pending.isEmpty else { return }
         try await withCheckedThrowingContinuation { (waiter: CheckedContinuation<Void, any Error>) in
             syncing.append(waiter)
+            writeBatch()
         }
     }
 
@@ -237,6 +260,32 @@ public actor SQLiteRunStore: RunStore {
     }
 }
 
+/// What one transaction writes, and who waits for it.
+private struct Batch: Sendable {
+    typealias Result = Swift.Result<[Swift.Result<TaskDatabase.Submitted, IdempotencyConflict>], JournalError>
+
+    let writes: [PendingWrite]
+    let submitters: [CheckedContinuation<String, any Error>]
+    let waiters: [CheckedContinuation<Void, any Error>]
+
+    /// Writes it, and lets those go on who wait for it.
+    func write(to pool: DatabasePool) -> Result {
+        do {
+            let submitted = try pool.write { db in try TaskDatabase.apply(writes, to: db) }
+            for (result, submitter) in zip(submitted, submitters) {
+                submitter.resume(with: result.map(\.id).mapError { $0 as any Error })
+            }
+            for waiter in waiters { waiter.resume() }
+            return .success(submitted)
+        } catch {
+            let failure = JournalError("the task store could not be written: \(TaskDatabase.explain(error))")
+            for submitter in submitters { submitter.resume(throwing: failure) }
+            for waiter in waiters { waiter.resume(throwing: failure) }
+            return .failure(failure)
+        }
+    }
+}
+
 /// The journal of one run in the store.
 struct RunJournal: Journal {
     let id: String
@@ -252,6 +301,10 @@ struct RunJournal: Journal {
 
     func record(_ event: RunEvent) async throws {
         try await store.record(event, to: id)
+    }
+
+    func flush() async {
+        await store.flush()
     }
 
     func entries(after sequence: Int64) async throws -> [JournalEntry] {

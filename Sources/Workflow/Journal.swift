@@ -12,6 +12,9 @@ public protocol Journal: Sendable {
     /// - Throws: When it could not be written; the run must then stop, as its past is no longer recorded.
     func sync() async throws
 
+    /// Begins to write what was appended, without waiting for it.
+    func flush() async
+
     /// Appends and waits until it is on disk.
     func record(_ event: RunEvent) async throws
 

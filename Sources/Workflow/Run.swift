@@ -84,6 +84,7 @@ public actor Run {
             throw failure
         }
         try await journal.append(RunEvent(.effectFinished, key: key, name: name, payload: JSONText(outcome)))
+        if kind == .once { await journal.flush() }
         return outcome
     }
 

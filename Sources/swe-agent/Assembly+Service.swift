@@ -19,6 +19,7 @@ extension Assembly {
             address: APIServer.Address(host: settings.service.host, port: settings.service.port),
             version: SWEAgent.version,
             logger: logger,
+            executor: EventLoopExecutor.shared,
             onReady: onReady)
         // Services end in the reverse order: no new tasks, no connections, no work.
         let services: [any Service] = [TaskWorker(service: service), server, Drain(service: service)]

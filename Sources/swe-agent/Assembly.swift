@@ -27,8 +27,10 @@ enum Assembly {
             let runner = try await runner(settings, http: http, logger: logger)
             let limits = TaskService.Limits(running: settings.service.maxRunning, queued: settings.service.maxQueued)
             result = .success(
-                try await SQLiteRunStore.withStore(in: settings.service.data) { store in
-                    try await body(TaskService(store: store, runner: runner, limits: limits, logger: logger))
+                try await withTaskExecutorPreference(EventLoopExecutor.shared) {
+                    try await SQLiteRunStore.withStore(in: settings.service.data) { store in
+                        try await body(TaskService(store: store, runner: runner, limits: limits, logger: logger))
+                    }
                 })
         } catch {
             result = .failure(error)

@@ -147,7 +147,8 @@ extension GitURL {
 
 extension GitURL {
     private static func checkCharacters(_ text: String, allowSpaces: Bool) throws(GitURLError) {
-        for scalar in text.unicodeScalars {
+        // Printable ASCII, which nearly every URL is, needs no look at Unicode's properties.
+        for scalar in text.unicodeScalars where !(0x21...0x7E).contains(scalar.value) {
             switch scalar.properties.generalCategory {
             case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned, .privateUse:
                 throw GitURLError(.controlCharacters, "The repository URL holds a control character: take it out.")
@@ -197,10 +198,10 @@ extension GitURL {
 
     /// Checks the path of a URL with scheme, also as it reads after percent-decoding, which git does for some transports.
     private static func checkPath(_ path: Substring) throws(GitURLError) -> String {
-        guard !path.contains(where: { "?#".contains($0) }) else {
+        guard !path.utf8.contains(where: { $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#") }) else {
             throw GitURLError(.badPath, "The repository URL holds '?' or '#': write the address git clones from.")
         }
-        guard path.contains(where: { $0 != "/" }) else {
+        guard path.utf8.contains(where: { $0 != UInt8(ascii: "/") }) else {
             throw GitURLError(.badPath, "The repository URL has no path: \(advice).")
         }
         var decoded: [UInt8] = []

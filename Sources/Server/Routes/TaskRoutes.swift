@@ -27,8 +27,13 @@ struct TaskRoutes {
         tasks.get("/{id}/trajectory", use: trajectory)
     }
 
-    private struct Accepted: Encodable {
-        var taskId: String
+    /// A task's id as JSON; ids need no escaping.
+    private static func accepted(_ id: String, headers: HTTPFields = [:]) -> Response {
+        var headers = headers
+        headers[.contentType] = "application/json"
+        return Response(
+            status: .accepted, headers: headers,
+            body: ResponseBody(byteBuffer: ByteBuffer(string: #"{"task_id":"\#(id)"}"#)))
     }
 
     @Sendable private func submit(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
@@ -40,8 +45,7 @@ struct TaskRoutes {
         let task: TaskRequest = try await body(of: request)
         do {
             let id = try await service.submit(task, idempotencyKey: key)
-            return try .json(
-                Accepted(taskId: id), status: .accepted, headers: [.location: "/agent/tasks/\(id)"])
+            return Self.accepted(id, headers: [.location: "/agent/tasks/\(id)"])
         } catch let error as TaskRequestError {
             throw APIError(.badRequest, error.code.rawValue, error.message)
         } catch TaskRefusal.queueFull(let limit) {
@@ -100,7 +104,7 @@ struct TaskRoutes {
 
     private func respond(to change: TaskService.Change, about id: String, otherwise: String) throws -> Response {
         switch change {
-        case .done: return try .json(Accepted(taskId: id), status: .accepted)
+        case .done: return Self.accepted(id)
         case .unknownTask: throw APIError.unknownTask(id)
         case .notNow(let status):
             throw APIError(.conflict, "not_now", "the task is \(TaskStatus(status).rawValue) and \(otherwise)")
