@@ -73,7 +73,13 @@ public actor Run {
                 outcome = settled
             } else {
                 let start = RunEvent(.effectStarted, key: key, name: name)
-                if kind == .once { try await journal.record(start) } else { try await journal.append(start) }
+                if kind == .once {
+                    try await journal.record(start)
+                } else {
+                    try await journal.append(start)
+                    // The outcomes before it go to disk while it is under way.
+                    await journal.flush()
+                }
                 outcome = try await body(key)
             }
         } catch {
@@ -84,7 +90,6 @@ public actor Run {
             throw failure
         }
         try await journal.append(RunEvent(.effectFinished, key: key, name: name, payload: JSONText(outcome)))
-        if kind == .once { await journal.flush() }
         return outcome
     }
 

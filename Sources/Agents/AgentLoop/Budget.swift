@@ -76,7 +76,7 @@ actor Budget {
         return min(duration, left)
     }
 
-    /// Runs something that must end by the deadline.
+    /// Runs the task's work, and breaks it off at the deadline.
     nonisolated func beforeDeadline<Value: Sendable>(
         _ body: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {

@@ -33,7 +33,7 @@ struct ModelCall: Codable, Sendable {
         let clock = ContinuousClock()
         let start = clock.now
         do {
-            let reply = try await budget.beforeDeadline { [request] in try await model.reply(to: request) }
+            let reply = try await model.reply(to: request)
             return ModelCall(
                 conversation: request.conversation,
                 system: request.messages.count == 1 ? request.system : nil,

@@ -11,20 +11,19 @@ enum Manager {
             try await context.git.mirror(context.remote, branch: request.baseBranch, into: context.mirror)
         }
         let branch = BranchName.forTask(id: context.id, goal: request.goal)
-        try await context.clone("check out", at: source.base, branch, into: context.repository, run)
-        let survey: RepositorySurvey = try await run.effect("survey") {
-            try await RepositorySurvey.make(
-                of: context.repository, test: request.testCommand, in: context.sandbox)
+        try await run.effect("check out") {
+            _ = try await context.clone(at: source.base, branch, into: context.repository)
         }
-        let test = survey.testCommand?.command
-        state.ground = TaskState.Ground(
+        let survey: RepositorySurvey = try await run.effect("survey") {
+            try await RepositorySurvey.make(of: context.repository, test: request.testCommand, in: context.sandbox)
+        }
+        let ground = TaskState.Ground(
             baseBranch: source.branch, baseCommit: source.base, branch: branch, guidance: survey.guidance,
-            testCommand: test)
-        if let test {
-            try await context.clone("fresh clone", at: source.base, branch, into: context.freshClone, run)
-            let report = try await context.runTests("tests before", test, in: context.freshClone, run)
-            state.testsBefore = report
-            try await run.log("Tests before: \(report.summary) (\(test))")
+            testCommand: survey.testCommand?.command)
+        state.ground = ground
+        if let command = ground.testCommand {
+            state.testsBefore = try await context.verify("tests before", nil, of: ground, run).tests
+            try await run.log("Tests before: \(state.testsBefore?.summary ?? "none") (\(command))")
         } else {
             try await run.log("No test command was found; give one as test_command")
         }

@@ -43,17 +43,11 @@ enum Reviewer {
         guard let ground = state.ground, let patch = state.patch else {
             throw TaskFailure(.internal, "there is no change to review")
         }
-        // Nothing that the programmer left running may touch the clone that its work is judged on.
-        try await run.effect("stop processes") { try await context.sandbox.killProcesses() }
-        try await context.clone("fresh clone", at: ground.baseCommit, ground.branch, into: context.freshClone, run)
-        try await run.effect("apply") {
-            try await WorkspaceGit(sandbox: context.sandbox, directory: context.freshClone).apply(patch)
-        }
-        guard let command = ground.testCommand, let before = state.testsBefore else { return nil }
-        let after = try await context.runTests("tests after", command, in: context.freshClone, run)
+        let verification = try await context.verify("verify", patch, of: ground, run)
+        guard let after = verification.tests, let before = state.testsBefore else { return nil }
         let comparison = TestComparison(before: before, after: after)
         (state.testsAfter, state.comparison) = (after, comparison)
-        try await run.log("REVIEWER: Tests after: \(after.summary) (\(command))")
+        try await run.log("REVIEWER: Tests after: \(after.summary) (\(after.command))")
         guard case .worse(let reason) = comparison else { return nil }
         return ["The tests are worse than before. \(reason) The end of their output:\n\(after.outputTail)"]
     }

@@ -79,19 +79,34 @@ struct TaskContext: Sendable {
     }
 
     /// Makes a clone of the mirror in the sandbox, in place of what is in the directory.
-    func clone(_ name: String, at base: String, _ branch: String, into directory: String, _ run: Run) async throws {
-        try await run.effect(name) {
-            let source = try await sandbox.provide(repository: mirror)
-            try await WorkspaceGit(sandbox: sandbox, directory: directory).clone(
-                from: source, base: base, branch: branch)
-        }
+    func clone(at base: String, _ branch: String, into directory: String) async throws -> WorkspaceGit {
+        let source = try await sandbox.provide(repository: mirror)
+        let workspace = WorkspaceGit(sandbox: sandbox, directory: directory)
+        try await workspace.clone(from: source, base: base, branch: branch)
+        return workspace
     }
 
-    /// Runs the tests in a directory; an effect, as tests may do anything.
-    func runTests(_ name: String, _ command: String, in directory: String, _ run: Run) async throws -> TestReport {
+    /// What the tests say of a patch.
+    struct Verification: Codable, Sendable {
+        /// `nil` where there is no command that runs the tests.
+        var tests: TestReport?
+    }
+
+    /// Applies a patch to a fresh clone and runs the tests there.
+    ///
+    /// It is one effect: a crash in its midst begins again with a new clone, never with one that tests have been run in.
+    func verify(
+        _ name: String, _ patch: Patch?, of ground: TaskState.Ground, _ run: Run
+    ) async throws -> Verification {
         try await run.effect(name, kind: .once) {
-            try await TestReport.run(
-                command, in: sandbox, directory: directory, timeout: budget.clamp(settings.testTimeout))
+            // Nothing that the programmer left running may touch the clone that its work is judged on.
+            if patch != nil { try await sandbox.killProcesses() }
+            let workspace = try await clone(at: ground.baseCommit, ground.branch, into: freshClone)
+            if let patch { try await workspace.apply(patch) }
+            guard let command = ground.testCommand else { return Verification() }
+            return Verification(
+                tests: try await TestReport.run(
+                    command, in: sandbox, directory: freshClone, timeout: budget.clamp(settings.testTimeout)))
         }
     }
 }

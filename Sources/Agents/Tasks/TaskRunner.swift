@@ -77,6 +77,15 @@ public struct TaskRunner: Sendable {
                 deadline: .now + timeout - spent,
                 time: timeout),
             prices: prices)
+        return try await budget.beforeDeadline {
+            try await work(on: request, id, model, remote, budget, journal)
+        }
+    }
+
+    private func work(
+        on request: TaskRequest, _ id: String, _ model: any LanguageModel, _ remote: GitURL, _ budget: Budget,
+        _ journal: any Journal
+    ) async throws -> TaskState {
         let graph = try TaskWorkflow.graph()
         return try await sandboxes.withSandbox(id: id) { sandbox in
             let context = TaskContext(
