@@ -17,7 +17,7 @@ def wrk(shop: Workshop, script: str, url: str, **environment) -> dict:
     """Loads a service with a script from the folder `wrk`."""
     if not shutil.which("wrk"):
         raise RuntimeError("wrk is missing: install it, for example with apt-get install wrk")
-    command = ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", script, url]
+    command = ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--timeout", "20s", "-s", script, url]
     variables = shop.our_environment(0) | {name: str(value) for name, value in environment.items()}
     report = last_line(subprocess.run(
         command, cwd=HERE / "wrk", env=variables, check=True, capture_output=True, text=True, timeout=60).stdout)

@@ -37,41 +37,42 @@ enum Measure: CaseIterable {
     func time(of steps: Int, in store: SQLiteRunStore, run id: String) async throws -> Double {
         let id = try await store.submit(id: id, title: id, input: JSONText(verbatim: "{}"), idempotencyKey: nil)
         let journal = try await store.journal(of: id)
-        let graph = try self == .step ? Self.round(of: steps) : Self.effects(steps)
-        let clock = ContinuousClock()
-        let start = clock.now
-        _ = try await graph.execute(from: State(), journal: journal, context: ())
-        return (clock.now - start) / .milliseconds(steps)
+        let time = try await ContinuousClock().measure {
+            switch self {
+            case .step: _ = try await Self.round(of: steps).execute(from: State(), journal: journal, context: ())
+            case .effect: _ = try await Self.effects(steps).execute(from: State(), journal: journal, context: ())
+            }
+        }
+        return time / .milliseconds(steps)
     }
 
-    enum Node: String, CaseIterable { case programmer, reviewer }
+    enum Pair: String, CaseIterable { case programmer, reviewer }
+    enum Single: String, CaseIterable { case programmer }
 
     struct State: Codable, Sendable {
         var steps = 0
         var message = String(repeating: "x", count: 100)
     }
 
-    typealias StepGraph = Graph<Node, State, Void>
-
     /// Two nodes in turns.
-    private static func round(of steps: Int) throws -> StepGraph {
-        try StepGraph("round", start: .programmer) { graph in
-            for node in Node.allCases {
+    private static func round(of steps: Int) throws -> Graph<Pair, State, Void> {
+        try Graph("round", start: .programmer) { graph in
+            for node in Pair.allCases {
                 graph.node(node, visits: steps) { state, run, _ in
                     let steps = state.steps
                     state.steps = try await run.effect("step", kind: .once) { steps + 1 }
                 }
             }
             graph.edge(from: .programmer, to: .reviewer)
-            graph.branch(from: .reviewer, to: [.node(.programmer), .end]) { state in
+            graph.branch(from: .reviewer, to: [.node(.programmer), .end()]) { state in
                 state.steps < steps ? .node(.programmer) : .end
             }
         }
     }
 
     /// One node with many effects.
-    private static func effects(_ steps: Int) throws -> StepGraph {
-        try StepGraph("effects", start: .programmer) { graph in
+    private static func effects(_ steps: Int) throws -> Graph<Single, State, Void> {
+        try Graph("effects", start: .programmer) { graph in
             graph.node(.programmer) { state, run, _ in
                 for step in 1...steps {
                     state.steps = try await run.effect("step", kind: .once) { step }
