@@ -105,11 +105,13 @@ def seconds_to_first_answer(port: int, path: str, since: float, process: subproc
     while time.perf_counter() - since < 60:
         if process.poll() is not None:
             raise RuntimeError(f"the service ended with code {process.returncode}")
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
             connection.request("GET", path)
             if connection.getresponse().status == 200:
                 return time.perf_counter() - since
         except OSError:
             time.sleep(0.0005)
+        finally:
+            connection.close()
     raise TimeoutError("the service did not answer within 60 s")

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import statistics
+import time
 from pathlib import Path
 
 from bench.figures import FIGURES, Metric
@@ -24,8 +25,6 @@ def machine() -> dict:
 
 def disk_sync_ms(place: Path, times: int = 200) -> float:
     """What one append of 4 KiB that survives a power cut costs here: the floor of everything durable."""
-    import time
-
     took = []
     file = os.open(place / "sync", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     try:
