@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from bench.processes import Client, running
@@ -21,12 +22,13 @@ PACKAGES = {
 class Workshop:
     """A scratch directory on the disk, our programs, and the peers' virtual environments."""
 
-    def __init__(self, root: Path):
-        self.root = root
-        self.log = root / "log.txt"
+    def __init__(self):
+        self.root = Path(tempfile.mkdtemp(prefix=".work-", dir=HERE))
+        self.log = self.root / "log.txt"
         self.mock_port = 0
-        shutil.rmtree(root, ignore_errors=True)
-        root.mkdir(parents=True)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.root, ignore_errors=True)
 
     # Programs
 
