@@ -1,7 +1,7 @@
 # make help lists the targets. From a fresh clone, `make demo` and `make test` install what is missing and do the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build lint clean packages swift
+.PHONY: help demo test build bench lint clean packages swift
 
 # A program that tasks or tests need, and the Debian/Ubuntu package that has it.
 PROGRAMS := git:git rg:ripgrep python3:python3
@@ -25,6 +25,9 @@ test: packages swift ## install, build, run all tests, check the formatting
 
 build: packages swift ## build the program for use: .build/release/swe-agent
 	swift build --configuration release --product swe-agent
+
+bench: packages swift ## measure the harness beside its peers; see Benchmarks/README.md
+	Benchmarks/run
 
 lint: swift ## check the formatting
 	swift format lint --strict --recursive Sources Tests Package.swift
