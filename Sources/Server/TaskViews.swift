@@ -48,7 +48,7 @@ extension JSONEncoder {
     /// How the API writes JSON.
     static var api: JSONEncoder {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = .withoutEscapingSlashes
+        encoder.outputFormatting = [.withoutEscapingSlashes, .sortedKeys]
         encoder.keyEncodingStrategy = .convertToSnakeCase
         return encoder
     }
