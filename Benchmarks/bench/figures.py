@@ -161,7 +161,7 @@ FIGURES = {
         our_batch, {"mini-swe-agent": mini_batch}),
     "durable": Figure(
         {"step": Metric("durable step of a graph", "ms", 0.4, digits=3),
-         "effect": Metric("effect done once, start and outcome synced", "ms", 0.4, digits=3)},
+         "effect": Metric("effect done once, its start and all before synced", "ms", 0.4, digits=3)},
         our_durable_step, {"LangGraph": langgraph_step}),
     "http": Figure(
         {"post": Metric("durable POST, 64 connections", "/s", 10_000, more_is_better=True, digits=0),

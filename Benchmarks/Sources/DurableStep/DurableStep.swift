@@ -5,7 +5,7 @@ import Workflow
 /// Measures durable steps on a real store; prints one JSON object with the medians of several runs, in milliseconds.
 ///
 /// - `step_ms`: from node to node of a graph that goes round, each step an effect whose outcome is in the journal;
-/// - `effect_ms`: one effect that happens once: its start is on disk before it begins, its outcome before it returns.
+/// - `effect_ms`: one effect that happens once: its start, and every outcome before it, is on disk before it begins.
 @main
 struct DurableStep {
     static let runs = 5
