@@ -13,7 +13,7 @@ enum ShellScript {
 
     /// Defines what the other lines use, changes to the first directory there is, and marks the output with `ready`.
     static func prelude(directories: [String], word: String) -> String {
-        prelude + directories.map { "builtin cd -- \(quoted($0)) 2>/dev/null" }.joined(separator: " || ") + "\n"
+        prelude + directories.map { "builtin cd -- \($0.shellQuoted) 2>/dev/null" }.joined(separator: " || ") + "\n"
             + "__swe_word=\(word); __swe_mark ready 0\n"
     }
 
@@ -23,7 +23,7 @@ enum ShellScript {
         let get = "__swe_get \(script.utf8.count + 1) \(word) \(id ?? "''")"
         let run =
             if let directory {
-                "\(get) || :;CDPATH= builtin cd -- \(quoted(directory)) 2>&1 && eval \"$__swe_run\""
+                "\(get) || :;CDPATH= builtin cd -- \(directory.shellQuoted) 2>&1 && eval \"$__swe_run\""
             } else {
                 // The condition lets the command look at `$?` without a trap or `set -e` seeing a failure of ours.
                 "if \(get);then eval \"$__swe_run\";else eval \"$__swe_run\";fi"
@@ -35,7 +35,7 @@ enum ShellScript {
 
     /// Writes a mark, at most `count` bytes of a file, and a mark with a ``FileAnswer`` to descriptor 2.
     static func readFile(_ path: String, count: Int, word: String) -> String {
-        "\n__swe_read \(word) \(quoted(path)) \(count)\n"
+        "\n__swe_read \(word) \(path.shellQuoted) \(count)\n"
     }
 
     /// Writes a file with the folders it needs; answers on descriptor 2 as ``readFile(_:count:word:)`` does.
@@ -49,14 +49,8 @@ enum ShellScript {
             : contents
         let line =
             "\n__swe_get \(payload.count) \(word) '' || :;"
-            + "__swe_write \(word) \(quoted(path)) \(quoted(directory)) \(escaped ? "%b" : "%s")\n"
+            + "__swe_write \(word) \(path.shellQuoted) \(directory.shellQuoted) \(escaped ? "%b" : "%s")\n"
         return Array(line.utf8) + payload
-    }
-
-    /// One word of the shell, whatever is in it.
-    static func quoted(_ text: String) -> String {
-        // Byte by byte: a quote with a combining accent is another character to Swift, and still a quote to the shell.
-        "'" + String(decoding: Array(text.utf8).replacing("'".utf8, with: #"'\''"#.utf8), as: UTF8.self) + "'"
     }
 
     /// Functions of ours set shell options for themselves only (`local -`), so that those of the commands stay.

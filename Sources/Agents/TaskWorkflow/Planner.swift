@@ -5,17 +5,14 @@ import Workflow
 /// Explores the repository, read-only, and records a plan of steps that can be checked.
 enum Planner {
     static func plan(_ state: inout TaskState, _ run: Run, _ context: TaskContext) async throws {
-        await context.budget.reset(steps: state.steps, usage: state.usage)
         try await run.log("PLANNER: Generating plan...")
         let round = state.comments.count + 1
-        let toolbox = Toolbox([ListFilesTool(), ViewFileTool(), SearchTool(), SubmitPlanTool()])
-        let submission = try await context.loop(
-            round == 1 ? "planner" : "planner-\(round)", toolbox, in: context.repository, run
-        ).converse(system: Prompts.planner, task: Prompts.planTask(state, context.request))
+        let submission = try await context.converse(
+            as: .planner, round: round, .reader(handingInBy: SubmitPlanTool()), in: context.repository,
+            system: Prompts.planner, task: Prompts.planTask(state, context.request), &state, run)
         let plan = try JSONDecoder().decode(Plan.self, from: Data(submission.utf8))
         state.plan = plan
         state.replan = false
-        (state.steps, state.usage) = (await context.budget.steps, await context.budget.usage)
         for (index, step) in plan.steps.enumerated() {
             try await run.log("PLANNER: \(index + 1). \(step.title)")
         }
@@ -25,7 +22,7 @@ enum Planner {
         let comment = answer.comment.flatMap { $0.isEmpty ? nil : $0 }
         if let comment { state.comments.append(comment) }
         if answer.approve { return try await run.log("PLANNER: Plan approved") }
-        guard comment != nil, round < 3 else {
+        guard comment != nil, round < TaskWorkflow.planRounds else {
             throw TaskFailure(.planRejected, "the plan was turned down")
         }
         try await run.log("PLANNER: Plan sent back with comments")

@@ -6,7 +6,6 @@ import Workflow
 /// Judges the change: the tests on a fresh clone that the programmer never touched, then the diff against goal and plan.
 enum Reviewer {
     static func review(_ state: inout TaskState, _ run: Run, _ context: TaskContext) async throws {
-        await context.budget.reset(steps: state.steps, usage: state.usage)
         let round = state.reviews.count + 1
         try await run.log("REVIEWER: Reviewing changes...")
         let review =
@@ -15,9 +14,8 @@ enum Reviewer {
             } else if context.skips(.reviewer) {
                 Review(approved: true, findings: [])
             } else {
-                try await judge(state, round, run, context)
+                try await judge(&state, round, run, context)
             }
-        (state.steps, state.usage) = (await context.budget.steps, await context.budget.usage)
         state.reviews.append(review)
         try await run.log(review.approved ? "REVIEWER: Approved" : "REVIEWER: Sent back")
         for finding in review.findings { try await run.log("REVIEWER: - \(finding.firstLine)") }
@@ -53,12 +51,11 @@ enum Reviewer {
     }
 
     private static func judge(
-        _ state: TaskState, _ round: Int, _ run: Run, _ context: TaskContext
+        _ state: inout TaskState, _ round: Int, _ run: Run, _ context: TaskContext
     ) async throws -> Review {
-        let toolbox = Toolbox([ListFilesTool(), ViewFileTool(), SearchTool(), SubmitReviewTool()])
-        let submission = try await context.loop(
-            round == 1 ? "reviewer" : "reviewer-\(round)", toolbox, in: context.freshClone, run
-        ).converse(system: Prompts.reviewer, task: Prompts.reviewTask(state, context.request))
+        let submission = try await context.converse(
+            as: .reviewer, round: round, .reader(handingInBy: SubmitReviewTool()), in: context.freshClone,
+            system: Prompts.reviewer, task: Prompts.reviewTask(state, context.request), &state, run)
         return try JSONDecoder().decode(Review.self, from: Data(submission.utf8))
     }
 }

@@ -4,6 +4,8 @@ import Workflow
 
 /// Manager → planner → programmer → reviewer → publisher: the graph that every task runs through.
 public enum TaskWorkflow {
+    /// The most plans that a person is shown.
+    static let planRounds = 3
     /// The most rounds of review.
     public static let reviewRounds = 3
 
@@ -13,7 +15,7 @@ public enum TaskWorkflow {
     static func graph() throws -> Graph<TaskStage, TaskState, TaskContext> {
         try Graph("task", start: .manager) { graph in
             graph.node(.manager, Manager.prepare)
-            graph.node(.planner, visits: 3, Planner.plan)
+            graph.node(.planner, visits: planRounds, Planner.plan)
             graph.node(.programmer, visits: reviewRounds, Programmer.program)
             graph.node(.reviewer, visits: reviewRounds, Reviewer.review)
             graph.node(.publisher, Publisher.publish)
@@ -65,10 +67,16 @@ struct TaskContext: Sendable {
         request.skipStages?.contains(stage.rawValue) == true
     }
 
-    /// A loop of the task's model with some tools in a directory of the sandbox.
-    func loop(_ conversation: String, _ toolbox: Toolbox, in directory: String, _ run: Run) -> AgentLoop {
-        AgentLoop(
-            conversation: conversation,
+    /// Has the task's model work with some tools in a directory of the sandbox, and books what that spent.
+    ///
+    /// - Parameter round: Tells the conversations of a stage apart, from 1.
+    func converse(
+        as stage: TaskStage, round: Int, _ toolbox: Toolbox, in directory: String, system: String, task: String,
+        _ state: inout TaskState, _ run: Run
+    ) async throws -> String {
+        await budget.reset(steps: state.steps, usage: state.usage)
+        let loop = AgentLoop(
+            conversation: round == 1 ? stage.rawValue : "\(stage.rawValue)-\(round)",
             model: model,
             toolbox: toolbox,
             tools: ToolContext(
@@ -76,6 +84,9 @@ struct TaskContext: Sendable {
                 outputLimit: settings.outputLimit),
             budget: budget,
             run: run)
+        let submission = try await loop.converse(system: system, task: task)
+        (state.steps, state.usage) = (await budget.steps, await budget.usage)
+        return submission
     }
 
     /// Makes a clone of the mirror in the sandbox, in place of what is in the directory.

@@ -13,6 +13,11 @@ public struct Toolbox: Sendable {
         BashTool(), ViewFileTool(), EditFileTool(), WriteFileTool(), SearchTool(), ListFilesTool(), SubmitTool(),
     ])
 
+    /// What planner and reviewer need: the tools that leave the repository as it is, and one to hand their work in.
+    static func reader(handingInBy tool: any AgentTool) -> Toolbox {
+        Toolbox(programmer.readOnly.tools + [tool])
+    }
+
     /// The tools that leave the repository as it is.
     public var readOnly: Toolbox { Toolbox(tools.filter(\.isReadOnly)) }
 
