@@ -59,7 +59,8 @@ let package = Package(
         .executableTarget(
             name: "swe-agent",
             dependencies: [
-                "Server", "Agents", "TaskStore", "Sandboxes", "LanguageModels", "Workflow",
+                "Server", "Agents", "TaskStore", "Sandboxes", "LanguageModels", "LocalInference", "ModelHub",
+                "Workflow",
                 .argumentParser, .asyncHTTPClient, .configuration, .logging, .nioCore, .nioFoundationCompat, .nioHTTP1,
                 .nioPosix, .serviceLifecycle, .unixSignals,
             ],
@@ -82,9 +83,19 @@ let package = Package(
             name: "Sandboxes", dependencies: [.logging, .subprocess, .systemPackage, .crypto], swiftSettings: settings),
         .target(
             name: "LanguageModels",
-            dependencies: [.asyncHTTPClient, .logging, .nioCore, .nioFoundationCompat, .nioHTTP1],
+            dependencies: [
+                "LocalInference", "ModelHub", .asyncHTTPClient, .logging, .nioCore, .nioFoundationCompat, .nioHTTP1,
+            ],
             swiftSettings: settings
         ),
+        .target(name: "LocalInference", dependencies: ["CKernels", .logging], swiftSettings: settings),
+        .target(
+            name: "ModelHub",
+            dependencies: [.asyncHTTPClient, .crypto, .logging, .nioCore, .nioFoundationCompat, .nioHTTP1],
+            swiftSettings: settings
+        ),
+        // Optimised in debug builds too: a test of a model is as fast as its kernels.
+        .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-Wall", "-Wextra", "-Werror"])]),
         .target(name: "Workflow", dependencies: [.logging], swiftSettings: settings),
 
         .testTarget(
@@ -118,6 +129,20 @@ let package = Package(
         .testTarget(
             name: "LanguageModelsTests",
             dependencies: ["LanguageModels", "TestSupport", .asyncHTTPClient, .nioCore, .nioHTTP1],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "LocalInferenceTests", dependencies: ["LocalInference", "CKernels"],
+            // Read in place, by path: they are not copied beside the tests.
+            exclude: ["Fixtures"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ModelHubTests",
+            dependencies: [
+                "ModelHub", "TestSupport", .asyncHTTPClient, .crypto, .hummingbird, .httpTypes, .logging, .nioCore,
+                .serviceLifecycle,
+            ],
             swiftSettings: settings
         ),
         .testTarget(

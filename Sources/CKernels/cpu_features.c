@@ -1,0 +1,16 @@
+#include "CKernels.h"
+
+ck_cpu_features ck_detect_cpu_features(void) {
+    ck_cpu_features features = {0};
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    features.avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    features.avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+        && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    features.avx512_vnni = features.avx512 && __builtin_cpu_supports("avx512vnni");
+    features.avx512_bf16 = features.avx512 && __builtin_cpu_supports("avx512bf16");
+#elif defined(__aarch64__)
+    features.neon = true;
+#endif
+    return features;
+}
