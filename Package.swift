@@ -101,7 +101,8 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "swe-agent", "Agents", "LanguageModels", "TestSupport", "Workflow", .asyncHTTPClient, .hummingbird,
+                "swe-agent", "Agents", "LanguageModels", "ModelHub", "TestSupport", "Workflow", .asyncHTTPClient,
+                .hummingbird,
                 .httpTypes, .nioCore, .nioFoundationCompat, .nioHTTP1, .subprocess, .systemPackage,
             ],
             swiftSettings: settings
@@ -109,8 +110,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "LanguageModels", "Sandboxes", .asyncHTTPClient, .hummingbird, .logging, .nioCore, .serviceLifecycle,
-                .subprocess, .systemPackage,
+                "LanguageModels", "Sandboxes", .asyncHTTPClient, .crypto, .hummingbird, .logging, .nioCore,
+                .serviceLifecycle, .subprocess, .systemPackage,
             ],
             path: "Tests/TestSupport",
             swiftSettings: settings

@@ -12,6 +12,12 @@ enum Variable: String, CaseIterable, Sendable {
     case modelStreaming = "MODEL_STREAMING"
     case modelTimeout = "MODEL_TIMEOUT_SECONDS"
     case modelPrices = "MODEL_PRICES"
+    case hubHome = "HF_HOME"
+    case hubCache = "HF_HUB_CACHE"
+    case hubEndpoint = "HF_ENDPOINT"
+    case hubToken = "HF_TOKEN"
+    case hubTokenPath = "HF_TOKEN_PATH"
+    case hubOffline = "HF_HUB_OFFLINE"
 
     case gitUsername = "GIT_USERNAME"
     case gitEmail = "GIT_EMAIL"
@@ -44,7 +50,7 @@ enum Variable: String, CaseIterable, Sendable {
     /// Whether the value must never be shown.
     var isSecret: Bool {
         switch self {
-        case .openAIKey, .googleKey, .gitToken: true
+        case .openAIKey, .googleKey, .gitToken, .hubToken: true
         default: false
         }
     }
