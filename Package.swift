@@ -102,8 +102,7 @@ let package = Package(
             name: "CommandLineTests",
             dependencies: [
                 "swe-agent", "Agents", "LanguageModels", "ModelHub", "TestSupport", "Workflow", .asyncHTTPClient,
-                .hummingbird,
-                .httpTypes, .nioCore, .nioFoundationCompat, .nioHTTP1, .subprocess, .systemPackage,
+                .hummingbird, .httpTypes, .nioCore, .nioFoundationCompat, .nioHTTP1, .subprocess, .systemPackage,
             ],
             swiftSettings: settings
         ),
