@@ -56,12 +56,10 @@ extension Transformer {
 
     /// - Throws: ``GenerationError``: it is more than the machine has.
     func checkMemory(forCaches count: Int, tokens: Int) throws(GenerationError) {
-        let shape = KeyValueCache.Shape(configuration, quantization)
-        let wanted = shape.byteCount.multipliedReportingOverflow(by: tokens * count)
-        guard let available = AvailableMemory.bytes(), wanted.overflow || wanted.partialValue > available else {
-            return
-        }
-        let size = wanted.overflow ? "too much" : "\(wanted.partialValue >> 20) MiB"
+        // In floating point, where no product overflows.
+        let wanted = Double(KeyValueCache.Shape(configuration, quantization).byteCount) * Double(tokens) * Double(count)
+        guard let available = AvailableMemory.bytes(), wanted > Double(available) else { return }
+        let size = "\(UInt64(min(wanted, 0x1p60)) >> 20) MiB"
         throw .memory(
             """
             \(count == 1 ? "a sequence" : "\(count) sequences") of \(tokens) tokens would take \(size) of memory, \

@@ -64,7 +64,7 @@ public struct WeightCache: Sendable {
             throw error
         } catch {
             logger.warning(
-                "cannot keep the packed weights, so each start packs them anew: \(error)",
+                "cannot keep the packed weights, so each start packs them anew: \((error as? WeightFile.SystemError)?.description ?? error.localizedDescription)",
                 metadata: ["file": "\(file.path)"])
         }
         return try PackedWeights(packing: plan, from: checkpoint, team: team)
