@@ -15,6 +15,7 @@
 
 typedef float vector __attribute__((vector_size(4 * CK_WIDTH)));
 typedef int32_t integers __attribute__((vector_size(4 * CK_WIDTH)));
+typedef int8_t bytes __attribute__((vector_size(CK_WIDTH)));
 
 static inline vector load(const float *x) {
     vector v;
@@ -350,22 +351,31 @@ static void quantize_activations(
 // Rounded alike with and without fused multiplication and addition.
 #pragma clang fp contract(off)
     for (size_t first = 0; first < columns; first += CK_BLOCK, blocks += stride) {
-        size_t count = columns - first < CK_BLOCK ? columns - first : CK_BLOCK;
-        float x[CK_BLOCK] = {0}, most = 0;
-        memcpy(x, values + first, count * sizeof(float));
-        for (size_t k = 0; k < CK_BLOCK; k++) most = fabsf(x[k]) > most ? fabsf(x[k]) : most;
-        // A block without a finite size is nothing the other blocks should suffer from.
-        float inverse = most > 1e-30f && most < INFINITY ? 127 / most : 0;
-        blocks->scale = most > 1e-30f ? most / 127 : 0;
-        int sums[2] = {0, 0};
-        for (size_t k = 0; k < CK_BLOCK; k++) {
-            const float shift = 0x1.8p23f;
-            float q = (x[k] * inverse + shift) - shift;
-            blocks->q[k] = (int8_t)(q == q ? q : 0);
+        vector x[CK_BLOCK / CK_WIDTH], most = {0};
+        for (size_t i = 0; i < CK_BLOCK / CK_WIDTH; i++) {
+            size_t k = first + i * CK_WIDTH;
+            x[i] = k + CK_WIDTH <= columns ? load(values + k) : load_part(values + k, k < columns ? columns - k : 0);
+            vector size = absolute(x[i]);
+            most = choose(size > most, size, most);
         }
-        for (size_t k = 0; k < CK_BLOCK; k++) sums[k % 4 / 2] += blocks->q[k];
-        blocks->offsets[0] = (int16_t)(-8 * sums[0]);
-        blocks->offsets[1] = (int16_t)(-8 * sums[1]);
+        float largest = 0;
+        for (size_t lane = 0; lane < CK_WIDTH; lane++) largest = most[lane] > largest ? most[lane] : largest;
+        // What has no finite size is none; it shows in the scale.
+        float inverse = largest > 1e-30f && largest < INFINITY ? 127 / largest : 0;
+        blocks->scale = largest > 1e-30f ? largest / 127 : 0;
+        integers sums = {0};
+        for (size_t i = 0; i < CK_BLOCK / CK_WIDTH; i++) {
+            const float shift = 0x1.8p23f;
+            vector q = (x[i] * inverse + shift) - shift;
+            integers whole = __builtin_convertvector(choose(q == q, q, splat(0)), integers);
+            bytes narrow = __builtin_convertvector(whole, bytes);
+            memcpy(blocks->q + i * CK_WIDTH, &narrow, sizeof narrow);
+            sums += whole;
+        }
+        int offsets[2] = {0, 0};
+        for (size_t lane = 0; lane < CK_WIDTH; lane++) offsets[lane % 4 / 2] -= 8 * sums[lane];
+        blocks->offsets[0] = (int16_t)offsets[0];
+        blocks->offsets[1] = (int16_t)offsets[1];
     }
 }
 
@@ -377,11 +387,17 @@ static inline void finish_panel(
     float *out = y->values + column * y->stride + first;
     for (size_t i = 0; i < count; i += CK_WIDTH) {
         size_t part = count - i < CK_WIDTH ? count - i : CK_WIDTH;
+        bool whole = part == CK_WIDTH;
+        const float *bias = y->bias == NULL ? NULL : y->bias + first + i;
         vector v = load(sums + i);
-        if (y->bias != NULL) v += load_part(y->bias + first + i, part);
+        if (bias != NULL) v += whole ? load(bias) : load_part(bias, part);
         if (y->function == CK_GELU_TANH) v = gelu_tanh(v);
         if (y->function == CK_GELU_ERF) v = gelu_erf(v);
-        if (y->accumulates) v += load_part(out + i, part);
-        store_part(out + i, v, part);
+        if (y->accumulates) v += whole ? load(out + i) : load_part(out + i, part);
+        if (whole) {
+            store(out + i, v);
+        } else {
+            store_part(out + i, v, part);
+        }
     }
 }
