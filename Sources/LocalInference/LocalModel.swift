@@ -48,19 +48,35 @@ public final class LocalModel: Sendable {
     public init(
         directory: URL, options: Options = Options(), logger: Logger = Logger(label: "local-inference")
     ) async throws {
-        let configuration = try ModelConfiguration(directory: directory)
-        let plan = WeightPlan(configuration, options.quantization)
-        try Self.checkMemory(configuration, plan, options)
-        let threads = options.threads ?? ProcessInfo.processInfo.activeProcessorCount
-        guard (1...256).contains(threads) else { throw LocalModelError("there can be 1 to 256 threads") }
-        let team = try WorkerTeam(threads: threads)
-        let weights = try options.cache.weights(
-            ofModelAt: directory, plan, options.quantization, team: team, logger: logger)
-        self.configuration = configuration
+        let parts = try await ComputeThread(name: "loading").run {
+            try Parts(directory: directory, options, logger)
+        }
+        configuration = parts.configuration
+        tokenizer = parts.tokenizer
         quantization = options.quantization
-        weightBytes = plan.byteCount
-        tokenizer = try Tokenizer(directory: directory)
-        scheduler = BatchScheduler(Transformer(configuration, weights, options.quantization, team: team))
+        weightBytes = parts.weights.byteCount
+        scheduler = BatchScheduler(
+            Transformer(parts.configuration, parts.weights, options.quantization, team: parts.team))
+    }
+
+    /// What is read from the files.
+    private struct Parts: Sendable {
+        var configuration: ModelConfiguration
+        var tokenizer: Tokenizer
+        var team: WorkerTeam
+        var weights: PackedWeights
+
+        init(directory: URL, _ options: Options, _ logger: Logger) throws {
+            configuration = try ModelConfiguration(directory: directory)
+            let plan = WeightPlan(configuration, options.quantization)
+            try LocalModel.checkMemory(configuration, plan, options)
+            tokenizer = try Tokenizer(directory: directory)
+            let threads = options.threads ?? ProcessInfo.processInfo.activeProcessorCount
+            guard (1...256).contains(threads) else { throw LocalModelError("there can be 1 to 256 threads") }
+            team = try WorkerTeam(threads: threads)
+            weights = try options.cache.weights(
+                ofModelAt: directory, plan, options.quantization, team: team, logger: logger)
+        }
     }
 
     /// Says so before anything is loaded where a model cannot fit.
@@ -97,7 +113,7 @@ public final class LocalModel: Sendable {
     ) async throws -> Generation {
         try options.check()
         let prompt = tokens.isEmpty ? [configuration.endTokens.min() ?? 0] : tokens
-        guard prompt.allSatisfy({ (0..<configuration.vocabularySize).contains($0) }) else {
+        guard (prompt + (options.forcedTokens ?? [])).allSatisfy({ (0..<configuration.vocabularySize).contains($0) }) else {
             throw GenerationError.invalidOption(
                 "the prompt has a token that is not among the model's \(configuration.vocabularySize)")
         }

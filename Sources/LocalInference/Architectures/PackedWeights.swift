@@ -4,6 +4,7 @@
 final class PackedWeights: @unchecked Sendable {
     private let plan: [WeightPlan.Key: WeightPlan.Item]
     private let bytes: UnsafeRawBufferPointer
+    var byteCount: Int { bytes.count }
     /// What keeps the memory.
     private let holder: AnyObject
 

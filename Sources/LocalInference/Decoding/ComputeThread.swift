@@ -29,6 +29,13 @@ final class ComputeThread: SerialExecutor {
         queue.add(work)
     }
 
+    /// Does a piece of work and waits for its outcome, without holding up the thread of the task that waits.
+    func run<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
+        try await withCheckedThrowingContinuation { continuation in
+            queue.add { continuation.resume(with: Swift.Result(catching: work)) }
+        }
+    }
+
     func checkIsolated() {
         precondition(queue.isWorkingHere, "not on the thread of this executor")
     }

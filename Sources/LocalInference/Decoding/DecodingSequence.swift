@@ -71,7 +71,8 @@ final class DecodingSequence {
         if firstTokenAt == nil { firstTokenAt = .now } else { passes += 1 }
         var accepted = 0
         while true {
-            let token = sampler.next(logits(accepted))
+            var token = sampler.next(logits(accepted))
+            if let forced = request.options.forcedTokens { token = forced[generatedCount] }
             append(token)
             guard completion == nil, accepted < drafts.count,
                 token == drafts[drafts.startIndex + accepted]

@@ -13,6 +13,9 @@ public struct GenerationOptions: Sendable, Hashable {
     /// Whether generation goes on past the end-of-text tokens, to measure its speed.
     public var ignoresEndTokens: Bool
 
+    /// What the continuation is, whatever the logits say, to measure the speed of a text that is known; `nil`: chosen.
+    public var forcedTokens: [Int]?
+
     public static let maxSamples = 64
 
     public init(
@@ -33,6 +36,9 @@ public struct GenerationOptions: Sendable, Hashable {
         guard maxNewTokens > 0 else { throw .invalidOption("at least one new token must be allowed") }
         guard (1...Self.maxSamples).contains(samples) else {
             throw .invalidOption("there can be 1 to \(Self.maxSamples) samples")
+        }
+        guard (forcedTokens?.count ?? .max) >= maxNewTokens else {
+            throw .invalidOption("there are fewer forced tokens than new ones")
         }
         guard !stop.contains("") else { throw .invalidOption("a stop string is empty") }
     }
