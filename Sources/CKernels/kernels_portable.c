@@ -4,39 +4,17 @@
 #define CK_HALF_HARDWARE 0
 #include "vector_template.h"
 
-static void multiply_fp32(
-    const uint8_t *weights, size_t rows, size_t first, size_t last, const ck_activations *x, const ck_outputs *y,
-    void *scratch) {
-    (void)scratch;
-    for (size_t panel = first; panel < last; panel++) {
-        const float *w = (const float *)(weights + panel * ck_panel_bytes(CK_FP32, x->columns));
-        for (size_t column = 0; column < x->count; column++) {
-            const float *values = x->values + column * x->columns;
-            float sums[CK_PANEL_ROWS] = {0};
-            for (size_t k = 0; k < x->columns; k++) {
-                for (size_t row = 0; row < CK_PANEL_ROWS; row++) sums[row] += w[k * CK_PANEL_ROWS + row] * values[k];
-            }
-            finish_panel(sums, panel, rows, y, column);
+static inline void tile_floats(
+    bool bf16, int columns, const uint8_t *w, const float *x, size_t group, size_t inputs, float *sums) {
+    for (size_t k = 0; k < inputs; k++) {
+        float line[CK_PANEL_ROWS];
+        for (size_t row = 0; row < CK_PANEL_ROWS; row++) {
+            line[row] = bf16 ? ck_float_from_bfloat(((const uint16_t *)w)[(k / 2 * CK_PANEL_ROWS + row) * 2 + k % 2])
+                             : ((const float *)w)[k * CK_PANEL_ROWS + row];
         }
-    }
-}
-
-static void multiply_bf16(
-    const uint8_t *weights, size_t rows, size_t first, size_t last, const ck_activations *x, const ck_outputs *y,
-    void *scratch) {
-    (void)scratch;
-    for (size_t panel = first; panel < last; panel++) {
-        const uint16_t *w = (const uint16_t *)(weights + panel * ck_panel_bytes(CK_BF16, x->columns));
-        for (size_t column = 0; column < x->count; column++) {
-            const float *values = x->values + column * x->columns;
-            float sums[CK_PANEL_ROWS] = {0};
-            for (size_t k = 0; k < x->columns; k++) {
-                const uint16_t *line = w + k / 2 * (2 * CK_PANEL_ROWS) + k % 2;
-                for (size_t row = 0; row < CK_PANEL_ROWS; row++) {
-                    sums[row] += ck_float_from_bfloat(line[2 * row]) * values[k];
-                }
-            }
-            finish_panel(sums, panel, rows, y, column);
+        for (int c = 0; c < columns; c++) {
+            float a = x[k * group + (size_t)c];
+            for (size_t row = 0; row < CK_PANEL_ROWS; row++) sums[c * CK_PANEL_ROWS + (int)row] += line[row] * a;
         }
     }
 }
@@ -55,42 +33,59 @@ static inline void block_sums(ck_format format, const uint8_t *w, const int8_t *
     }
 }
 
-static inline void multiply_integers(
-    ck_format format, const uint8_t *weights, size_t rows, size_t first, size_t last, const ck_activations *x,
-    const ck_outputs *y) {
-    size_t blocks = ck_blocks(x->columns), block_bytes = ck_panel_bytes(format, CK_BLOCK);
-    for (size_t panel = first; panel < last; panel++) {
-        for (size_t column = 0; column < x->count; column++) {
-            const uint8_t *block = weights + panel * blocks * block_bytes;
-            float sums[CK_PANEL_ROWS] = {0};
-            for (size_t i = 0; i < blocks; i++, block += block_bytes) {
-                const ck_activation_block *a = &x->blocks[column * blocks + i];
-                int32_t exact[CK_PANEL_ROWS];
-                block_sums(format, block + 2 * CK_PANEL_ROWS, a->q, exact);
-                for (size_t row = 0; row < CK_PANEL_ROWS; row++) {
-                    uint16_t half;
-                    memcpy(&half, block + 2 * row, 2);
-                    sums[row] += (float)exact[row] * (ck_float_from_half(half) * a->scale);
-                }
+static inline void tile_integers(
+    ck_format format, int columns, const uint8_t *w, const ck_activation_block *x, size_t group, size_t blocks,
+    float *sums) {
+    for (size_t block = 0; block < blocks; block++, w += ck_panel_bytes(format, CK_BLOCK)) {
+        for (int c = 0; c < columns; c++) {
+            const ck_activation_block *a = &x[block * group + (size_t)c];
+            int32_t exact[CK_PANEL_ROWS];
+            block_sums(format, w + 2 * CK_PANEL_ROWS, a->q, exact);
+            for (int row = 0; row < CK_PANEL_ROWS; row++) {
+                uint16_t half;
+                memcpy(&half, w + 2 * row, 2);
+                sums[c * CK_PANEL_ROWS + row] += (float)exact[row] * (ck_float_from_half(half) * a->scale);
             }
-            finish_panel(sums, panel, rows, y, column);
         }
     }
 }
 
-static void multiply_int8(
-    const uint8_t *weights, size_t rows, size_t first, size_t last, const ck_activations *x, const ck_outputs *y,
-    void *scratch) {
-    (void)scratch;
-    multiply_integers(CK_INT8, weights, rows, first, last, x, y);
+TILE tile_fp32(
+    int panels, int columns, const uint8_t *w, size_t panel_bytes, const float *x, size_t group, size_t inputs,
+    float *sums) {
+    for (int p = 0; p < panels; p++) {
+        tile_floats(false, columns, w + (size_t)p * panel_bytes, x, group, inputs, sums + p * columns * CK_PANEL_ROWS);
+    }
 }
 
-static void multiply_int4(
-    const uint8_t *weights, size_t rows, size_t first, size_t last, const ck_activations *x, const ck_outputs *y,
-    void *scratch) {
-    (void)scratch;
-    multiply_integers(CK_INT4, weights, rows, first, last, x, y);
+TILE tile_bf16(
+    int panels, int columns, const uint8_t *w, size_t panel_bytes, const float *x, size_t group, size_t inputs,
+    float *sums) {
+    for (int p = 0; p < panels; p++) {
+        tile_floats(true, columns, w + (size_t)p * panel_bytes, x, group, inputs, sums + p * columns * CK_PANEL_ROWS);
+    }
 }
+
+TILE tile_int8(
+    int panels, int columns, const uint8_t *w, size_t panel_bytes, const ck_activation_block *x, size_t group,
+    size_t blocks, float *sums) {
+    for (int p = 0; p < panels; p++) {
+        tile_integers(
+            CK_INT8, columns, w + (size_t)p * panel_bytes, x, group, blocks, sums + p * columns * CK_PANEL_ROWS);
+    }
+}
+
+TILE tile_int4(
+    int panels, int columns, const uint8_t *w, size_t panel_bytes, const ck_activation_block *x, size_t group,
+    size_t blocks, float *sums) {
+    for (int p = 0; p < panels; p++) {
+        tile_integers(
+            CK_INT4, columns, w + (size_t)p * panel_bytes, x, group, blocks, sums + p * columns * CK_PANEL_ROWS);
+    }
+}
+
+enum { FLOAT_REGISTER_COLUMNS = 1, INTEGER_REGISTER_COLUMNS = 1 };
+#include "multiply_template.h"
 
 const ck_kernels ck_kernels_portable = {
     .name = "portable",

@@ -22,11 +22,6 @@ size_t ck_panel_bytes(ck_format format, size_t columns) {
     return 0;
 }
 
-size_t ck_multiply_scratch_bytes(size_t columns) {
-    (void)columns;
-    return 1 << 16;
-}
-
 /// Columns `first` to `first + CK_BLOCK` of up to 16 rows, turned so that a column's numbers lie side by side.
 static void load_block(const float *values, size_t rows, size_t columns, size_t first, rows_f block[CK_BLOCK]) {
     memset(block, 0, sizeof(rows_f) * CK_BLOCK);

@@ -10,6 +10,9 @@
 #include <math.h>
 #include <string.h>
 
+/// For functions whose arguments include constants that the compiler is to see.
+#define TILE static inline __attribute__((always_inline)) void
+
 typedef float vector __attribute__((vector_size(4 * CK_WIDTH)));
 typedef int32_t integers __attribute__((vector_size(4 * CK_WIDTH)));
 
@@ -342,8 +345,11 @@ static void attend(
         .float_from_bfloat = float_from_bfloat, .bfloat_from_float = bfloat_from_float, \
     }
 
-static void quantize_activations(const float *values, size_t columns, ck_activation_block *blocks) {
-    for (size_t first = 0; first < columns; first += CK_BLOCK, blocks++) {
+static void quantize_activations(
+    const float *values, size_t columns, ck_activation_block *blocks, size_t stride) {
+// Rounded alike with and without fused multiplication and addition.
+#pragma clang fp contract(off)
+    for (size_t first = 0; first < columns; first += CK_BLOCK, blocks += stride) {
         size_t count = columns - first < CK_BLOCK ? columns - first : CK_BLOCK;
         float x[CK_BLOCK] = {0}, most = 0;
         memcpy(x, values + first, count * sizeof(float));

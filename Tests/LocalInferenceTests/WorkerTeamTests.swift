@@ -13,7 +13,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [1, 2, 3, 5], [0, 1, 2, 7, 64, 1001]) func splitsWithoutGapOrOverlap(threads: Int, count: Int) throws {
+    @Test(arguments: [1, 2, 3, 5], [0, 1, 2, 7, 64, 1001]) func splitsWithoutGapOrOverlap(threads: Int, count: Int)
+        throws
+    {
         let team = try WorkerTeam(threads: threads)
         for grain in [1, 4, 16] {
             let shares = Mutex<[Range<Int>]>([])

@@ -12,23 +12,25 @@ enum { CK_INSTRUCTION_SETS = 4 };
 
 /// Multiplies panels `first` to `last` (not included) of the matrix at `weights`, of `rows` rows in all.
 typedef void ck_multiply(
-    const uint8_t *weights, size_t rows, size_t first, size_t last, const ck_activations *x, const ck_outputs *y,
-    void *scratch);
+    const uint8_t *weights, size_t rows, size_t first, size_t last, const ck_activations *x, const ck_outputs *y);
 
 typedef struct {
     const char *name;
     /// By `ck_format`.
     ck_multiply *multiply[4];
-    /// `columns` floats to `ck_blocks(columns)` blocks.
-    void (*quantize_activations)(const float *values, size_t columns, ck_activation_block *blocks);
+    /// `columns` floats to `ck_blocks(columns)` blocks, `stride` apart.
+    void (*quantize_activations)(const float *values, size_t columns, ck_activation_block *blocks, size_t stride);
     ck_vector_operations vector;
 } ck_kernels;
 
 static inline void ck_multiply_panels(
     const ck_kernels *kernels, ck_format format, const uint8_t *weights, size_t rows, size_t first, size_t last,
-    const ck_activations *x, const ck_outputs *y, void *scratch) {
-    kernels->multiply[format](weights, rows, first, last, x, y, scratch);
+    const ck_activations *x, const ck_outputs *y) {
+    kernels->multiply[format](weights, rows, first, last, x, y);
 }
+
+/// `columns` floats to as many, `stride` apart.
+void ck_interleave(const float *values, size_t columns, float *interleaved, size_t stride);
 
 /// The kernels for an instruction set, or NULL where this processor or build lacks it.
 const ck_kernels *ck_kernels_for(ck_instruction_set set);

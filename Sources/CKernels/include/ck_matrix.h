@@ -47,14 +47,34 @@ typedef struct {
     int16_t offsets[2];
 } ck_activation_block;
 
+/// Most rows of activations that lie interleaved.
+enum { CK_FLOAT_GROUP = 6, CK_BLOCK_GROUP = 4 };
+
 /// Activations as a multiplication reads them: `count` rows of `columns`.
+///
+/// Rows lie interleaved in groups, so that the numbers that meet the same weights are neighbours: input k of row r is number
+/// (r / group * columns + k) * group + r % group. The last group has room for all of its rows. Blocks likewise.
 typedef struct {
     size_t count, columns;
-    /// Row after row without gaps; fp32 and bf16 read these.
+    /// For fp32 and bf16, in groups of `ck_float_group(count)`: a single row lies as it is.
     const float *values;
-    /// `ck_blocks(columns)` a row; int8 and int4 read these.
+    /// For int8 and int4, `ck_blocks(columns)` a row, in groups of `ck_block_group(count)`.
     const ck_activation_block *blocks;
 } ck_activations;
+
+/// `count` rows in as few groups of at most `most` as can be, all of one size but for the last.
+static inline size_t ck_group(size_t count, size_t most) {
+    size_t groups = (count + most - 1) / most;
+    return groups == 0 ? 1 : (count + groups - 1) / groups;
+}
+
+static inline size_t ck_float_group(size_t count) { return ck_group(count, CK_FLOAT_GROUP); }
+static inline size_t ck_block_group(size_t count) { return ck_group(count, CK_BLOCK_GROUP); }
+
+/// Where `row` begins among interleaved rows of `length` numbers or blocks each.
+static inline size_t ck_interleaved(size_t row, size_t group, size_t length) {
+    return row / group * group * length + row % group;
+}
 
 /// Where the outputs of a multiplication go.
 typedef struct {
@@ -79,8 +99,5 @@ void ck_pack_panel(ck_format format, const float *values, size_t rows, size_t co
 
 /// Row `row` (0 to 15) of a panel, as floats.
 void ck_unpack_row(ck_format format, const uint8_t *panel, size_t row, size_t columns, float *values);
-
-/// Bytes of working memory that `multiply` wants for each thread.
-size_t ck_multiply_scratch_bytes(size_t columns);
 
 #endif

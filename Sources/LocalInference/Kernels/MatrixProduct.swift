@@ -64,21 +64,14 @@ extension PackedMatrix {
     ) {
         guard count > 0, let columns = products.first?.matrix.columns else { return }
         precondition(products.allSatisfy { $0.matrix.columns == columns })
-        let blocks = ck_blocks(columns)
-        let quantizes = products.contains { $0.matrix.quantization == .int8 || $0.matrix.quantization == .int4 }
+        let input = InputLayout(count: count, columns: columns, quantizations: products.map(\.matrix.quantization))
         let work = products.map { (panels: ck_panels($0.matrix.rows), outputs: $0.outputs, product: $0) }
         let panels = work.reduce(0) { $0 + $1.panels }
-        team.withScratch(
-            shared: quantizes ? count * blocks * MemoryLayout<ck_activation_block>.stride : 0,
-            each: ck_multiply_scratch_bytes(columns)
-        ) { scratch in
-            let quantized = scratch.shared.assumingMemoryBound(to: ck_activation_block.self)
-            var activations = ck_activations(count: count, columns: columns, values: x, blocks: quantized)
+        team.withScratch(shared: input.byteCount, each: 0) { scratch in
+            var activations = input.activations(x, in: scratch.shared)
             team.run { worker in
-                if quantizes {
-                    for row in team.share(of: count, for: worker) {
-                        kernels.pointee.quantize_activations(x + row * columns, columns, quantized + row * blocks)
-                    }
+                if input.byteCount > 0 {
+                    input.lay(x, rows: team.share(of: count, for: worker), in: scratch.shared, kernels: kernels)
                     team.barrier()
                 }
                 // All panels of all matrices in a row, of which each worker takes an equal stretch.
@@ -90,11 +83,66 @@ extension PackedMatrix {
                         var outputs = outputs
                         ck_multiply_panels(
                             kernels, product.matrix.quantization.format, product.matrix.weights, product.matrix.rows,
-                            part.lowerBound - start, part.upperBound - start, &activations, &outputs,
-                            scratch.each(worker))
+                            part.lowerBound - start, part.upperBound - start, &activations, &outputs)
                     }
                     start += panels
                 }
+            }
+        }
+    }
+}
+
+/// How the activations lie that a multiplication reads: quantised for the quantised formats, and interleaved.
+private struct InputLayout {
+    let count: Int
+    let columns: Int
+    let floatBytes: Int
+    let blockBytes: Int
+
+    init(count: Int, columns: Int, quantizations: [Quantization]) {
+        self.count = count
+        self.columns = columns
+        // The last group has room for all of its rows. A single row of floats is read where it is.
+        let floatGroup = ck_float_group(count)
+        let blockGroup = ck_block_group(count)
+        let floats = count > 1 && quantizations.contains { $0 == .fp32 || $0 == .bf16 }
+        let blocks = quantizations.contains { $0 == .int8 || $0 == .int4 }
+        let padded = { (group: Int) in (count + group - 1) / group * group }
+        floatBytes = floats ? padded(floatGroup) * columns * MemoryLayout<Float>.stride : 0
+        blockBytes =
+            blocks ? padded(blockGroup) * ck_blocks(columns) * MemoryLayout<ck_activation_block>.stride : 0
+    }
+
+    var byteCount: Int { floatBytes + blockBytes }
+
+    private func floats(in memory: UnsafeMutableRawPointer) -> UnsafeMutablePointer<Float> {
+        memory.assumingMemoryBound(to: Float.self)
+    }
+
+    private func blocks(in memory: UnsafeMutableRawPointer) -> UnsafeMutablePointer<ck_activation_block> {
+        (memory + floatBytes).assumingMemoryBound(to: ck_activation_block.self)
+    }
+
+    func activations(_ x: UnsafePointer<Float>, in memory: UnsafeMutableRawPointer) -> ck_activations {
+        ck_activations(
+            count: count, columns: columns, values: floatBytes > 0 ? UnsafePointer(floats(in: memory)) : x,
+            blocks: blocks(in: memory))
+    }
+
+    func lay(
+        _ x: UnsafePointer<Float>, rows: Range<Int>, in memory: UnsafeMutableRawPointer,
+        kernels: UnsafePointer<ck_kernels>
+    ) {
+        for row in rows {
+            let values = x + row * columns
+            if floatBytes > 0 {
+                let group = ck_float_group(count)
+                ck_interleave(values, columns, floats(in: memory) + ck_interleaved(row, group, columns), group)
+            }
+            if blockBytes > 0 {
+                let group = ck_block_group(count)
+                let start = blocks(in: memory) + ck_interleaved(row, group, ck_blocks(columns))
+                kernels.pointee.quantize_activations(values, columns, start, group)
             }
         }
     }
