@@ -4,6 +4,7 @@
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
+#include "ck_checksum.h"
 #include "ck_cpu_features.h"
 #include "ck_kernels.h"
 #include "ck_matrix.h"
