@@ -12,7 +12,7 @@
 
 /// Bytes of activations that stay in a core's second-level cache while all panels of a share pass by, and of weights that
 /// stay in the first-level cache while the activations pass by.
-enum { CACHED_ACTIVATIONS = 192 << 10, CACHED_WEIGHTS = 20 << 10 };
+enum { CACHED_ACTIVATIONS = 320 << 10, CACHED_WEIGHTS = 20 << 10 };
 
 enum { MOST_COLUMNS_AT_A_TIME = 240 };
 

@@ -32,6 +32,7 @@ struct ck_team {
     LINE _Atomic size_t running;
     LINE _Atomic size_t arrived;
     LINE _Atomic uint32_t phase;
+    LINE _Atomic size_t taken;
 };
 
 static int64_t nanoseconds(void) {
@@ -142,6 +143,7 @@ static void wait_briefly(unsigned *rounds) {
 
 void ck_team_run(ck_team *team, void (*body)(void *context, size_t worker), void *context) {
     pthread_mutex_lock(&team->turn);
+    atomic_store_explicit(&team->taken, 0, memory_order_relaxed);
     if (team->threads > 1) {
         team->body = body;
         team->context = context;
@@ -164,4 +166,8 @@ void ck_team_barrier(ck_team *team) {
     }
     unsigned rounds = 0;
     while (atomic_load_explicit(&team->phase, memory_order_acquire) == phase) wait_briefly(&rounds);
+}
+
+size_t ck_team_take(ck_team *team, size_t count) {
+    return atomic_fetch_add_explicit(&team->taken, count, memory_order_relaxed);
 }

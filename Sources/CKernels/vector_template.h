@@ -15,6 +15,7 @@
 
 typedef float vector __attribute__((vector_size(4 * CK_WIDTH)));
 typedef int32_t integers __attribute__((vector_size(4 * CK_WIDTH)));
+typedef int8_t bytes __attribute__((vector_size(CK_WIDTH)));
 
 static inline vector load(const float *x) {
     vector v;
@@ -279,59 +280,105 @@ static inline const void *cached_row(const void *rows, const ck_attended *cache,
     return (const char *)rows + position * cache->stride * (cache->half ? 2 : 4);
 }
 
-static inline __attribute__((always_inline)) void attend_with(
-    const float *query, const ck_attended *cache, bool half, size_t dimension, float factor, float *scores,
-    float *output) {
-    float most = -INFINITY;
-    for (size_t p = 0; p < cache->positions; p++) {
+/// Scores of positions `first` to `end` for `count` queries.
+TILE score(
+    size_t count, bool half, const float *queries, size_t query_stride, const ck_attended *cache, size_t first, size_t end,
+    size_t dimension, float factor, float *scores, size_t scores_stride) {
+    for (size_t p = first; p < end; p++) {
         const void *key = cached_row(cache->keys, cache, p);
-        vector total = {0};
+        vector totals[CK_ATTENDING];
+        float rests[CK_ATTENDING];
+        for (size_t q = 0; q < count; q++) totals[q] = (vector){0}, rests[q] = 0;
         size_t i = 0;
-        for (; i + CK_WIDTH <= dimension; i += CK_WIDTH) total += load(query + i) * load_cached(key, half, i);
-        float rest = 0;
-        for (; i < dimension; i++) rest += query[i] * cached(key, half, i);
-        scores[p] = (sum(total) + rest) * factor;
-        most = scores[p] > most ? scores[p] : most;
-    }
-    float inverse = 1 / exponentials(scores, most, 1, cache->positions);
-    // Columns outside, positions inside: the sums stay in registers.
-    size_t i = 0;
-    for (; i + 4 * CK_WIDTH <= dimension; i += 4 * CK_WIDTH) {
-        vector s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
-        for (size_t p = 0; p < cache->positions; p++) {
-            const void *value = cached_row(cache->values, cache, p);
-            s0 += scores[p] * load_cached(value, half, i);
-            s1 += scores[p] * load_cached(value, half, i + CK_WIDTH);
-            s2 += scores[p] * load_cached(value, half, i + 2 * CK_WIDTH);
-            s3 += scores[p] * load_cached(value, half, i + 3 * CK_WIDTH);
+        for (; i + CK_WIDTH <= dimension; i += CK_WIDTH) {
+            vector k = load_cached(key, half, i);
+            for (size_t q = 0; q < count; q++) totals[q] += load(queries + q * query_stride + i) * k;
         }
-        store(output + i, s0 * inverse);
-        store(output + i + CK_WIDTH, s1 * inverse);
-        store(output + i + 2 * CK_WIDTH, s2 * inverse);
-        store(output + i + 3 * CK_WIDTH, s3 * inverse);
+        for (; i < dimension; i++) {
+            float k = cached(key, half, i);
+            for (size_t q = 0; q < count; q++) rests[q] += queries[q * query_stride + i] * k;
+        }
+        for (size_t q = 0; q < count; q++) scores[q * scores_stride + p] = (sum(totals[q]) + rests[q]) * factor;
+    }
+}
+
+/// Adds the values of positions `first` to `end`, times `count` queries' scores, from element `i` on to one register each
+/// of two stretches of the head.
+TILE add_values(
+    size_t count, size_t registers, bool half, const ck_attended *cache, size_t first, size_t end, size_t i,
+    const float *scores, size_t scores_stride, vector sums[CK_ATTENDING][2]) {
+    for (size_t p = first; p < end; p++) {
+        const void *value = cached_row(cache->values, cache, p);
+        for (size_t r = 0; r < registers; r++) {
+            vector v = load_cached(value, half, i + r * CK_WIDTH);
+            for (size_t q = 0; q < count; q++) sums[q][r] += scores[q * scores_stride + p] * v;
+        }
+    }
+}
+
+TILE attend_stretch(
+    size_t count, size_t registers, bool half, const ck_attended *cache, size_t i, const float *scores,
+    size_t scores_stride, const float *inverses, float *outputs, size_t output_stride) {
+    vector sums[CK_ATTENDING][2] = {0};
+    add_values(count, registers, half, cache, 0, cache->positions, i, scores, scores_stride, sums);
+    for (size_t q = 0; q < count; q++) {
+        // What a later query sees and the first does not.
+        add_values(
+            1, registers, half, cache, cache->positions, cache->positions + q, i, scores + q * scores_stride, 0, &sums[q]);
+        for (size_t r = 0; r < registers; r++) {
+            store(outputs + q * output_stride + i + r * CK_WIDTH, sums[q][r] * inverses[q]);
+        }
+    }
+}
+
+TILE attend_with(
+    size_t count, bool half, const float *queries, size_t query_stride, const ck_attended *cache, size_t dimension,
+    float factor, float *scores, float *outputs, size_t output_stride) {
+    size_t positions = cache->positions, stride = positions + count;
+    float inverses[CK_ATTENDING];
+    score(count, half, queries, query_stride, cache, 0, positions, dimension, factor, scores, stride);
+    for (size_t q = 0; q < count; q++) {
+        float *own = scores + q * stride;
+        score(
+            1, half, queries + q * query_stride, 0, cache, positions, positions + q, dimension, factor, own, 0);
+        inverses[q] = 1 / exponentials(own, maximum(own, positions + q), 1, positions + q);
+    }
+    size_t i = 0;
+    for (; i + 2 * CK_WIDTH <= dimension; i += 2 * CK_WIDTH) {
+        attend_stretch(count, 2, half, cache, i, scores, stride, inverses, outputs, output_stride);
     }
     for (; i + CK_WIDTH <= dimension; i += CK_WIDTH) {
-        vector s = {0};
-        for (size_t p = 0; p < cache->positions; p++) {
-            s += scores[p] * load_cached(cached_row(cache->values, cache, p), half, i);
-        }
-        store(output + i, s * inverse);
+        attend_stretch(count, 1, half, cache, i, scores, stride, inverses, outputs, output_stride);
     }
     for (; i < dimension; i++) {
-        float s = 0;
-        for (size_t p = 0; p < cache->positions; p++) {
-            s += scores[p] * cached(cached_row(cache->values, cache, p), half, i);
+        for (size_t q = 0; q < count; q++) {
+            float s = 0;
+            for (size_t p = 0; p < positions + q; p++) {
+                s += scores[q * stride + p] * cached(cached_row(cache->values, cache, p), half, i);
+            }
+            outputs[q * output_stride + i] = s * inverses[q];
         }
-        output[i] = s * inverse;
+    }
+}
+
+TILE attend_of(
+    bool half, const float *queries, size_t query_stride, size_t count, const ck_attended *cache, size_t dimension,
+    float factor, float *scores, float *outputs, size_t output_stride) {
+    switch (count) {
+    case 1: attend_with(1, half, queries, query_stride, cache, dimension, factor, scores, outputs, output_stride); break;
+    case 2: attend_with(2, half, queries, query_stride, cache, dimension, factor, scores, outputs, output_stride); break;
+    case 3: attend_with(3, half, queries, query_stride, cache, dimension, factor, scores, outputs, output_stride); break;
+    case 4: attend_with(4, half, queries, query_stride, cache, dimension, factor, scores, outputs, output_stride); break;
     }
 }
 
 static void attend(
-    const float *query, const ck_attended *cache, size_t dimension, float factor, float *scores, float *output) {
+    const float *queries, size_t query_stride, size_t count, const ck_attended *cache, size_t dimension, float factor,
+    float *scores, float *outputs, size_t output_stride) {
     if (cache->half) {
-        attend_with(query, cache, true, dimension, factor, scores, output);
+        attend_of(true, queries, query_stride, count, cache, dimension, factor, scores, outputs, output_stride);
     } else {
-        attend_with(query, cache, false, dimension, factor, scores, output);
+        attend_of(false, queries, query_stride, count, cache, dimension, factor, scores, outputs, output_stride);
     }
 }
 
@@ -350,22 +397,31 @@ static void quantize_activations(
 // Rounded alike with and without fused multiplication and addition.
 #pragma clang fp contract(off)
     for (size_t first = 0; first < columns; first += CK_BLOCK, blocks += stride) {
-        size_t count = columns - first < CK_BLOCK ? columns - first : CK_BLOCK;
-        float x[CK_BLOCK] = {0}, most = 0;
-        memcpy(x, values + first, count * sizeof(float));
-        for (size_t k = 0; k < CK_BLOCK; k++) most = fabsf(x[k]) > most ? fabsf(x[k]) : most;
-        // A block without a finite size is nothing the other blocks should suffer from.
-        float inverse = most > 1e-30f && most < INFINITY ? 127 / most : 0;
-        blocks->scale = most > 1e-30f ? most / 127 : 0;
-        int sums[2] = {0, 0};
-        for (size_t k = 0; k < CK_BLOCK; k++) {
-            const float shift = 0x1.8p23f;
-            float q = (x[k] * inverse + shift) - shift;
-            blocks->q[k] = (int8_t)(q == q ? q : 0);
+        vector x[CK_BLOCK / CK_WIDTH], most = {0};
+        for (size_t i = 0; i < CK_BLOCK / CK_WIDTH; i++) {
+            size_t k = first + i * CK_WIDTH;
+            x[i] = k + CK_WIDTH <= columns ? load(values + k) : load_part(values + k, k < columns ? columns - k : 0);
+            vector size = absolute(x[i]);
+            most = choose(size > most, size, most);
         }
-        for (size_t k = 0; k < CK_BLOCK; k++) sums[k % 4 / 2] += blocks->q[k];
-        blocks->offsets[0] = (int16_t)(-8 * sums[0]);
-        blocks->offsets[1] = (int16_t)(-8 * sums[1]);
+        float largest = 0;
+        for (size_t lane = 0; lane < CK_WIDTH; lane++) largest = most[lane] > largest ? most[lane] : largest;
+        // What has no finite size is none; it shows in the scale.
+        float inverse = largest > 1e-30f && largest < INFINITY ? 127 / largest : 0;
+        blocks->scale = largest > 1e-30f ? largest / 127 : 0;
+        integers sums = {0};
+        for (size_t i = 0; i < CK_BLOCK / CK_WIDTH; i++) {
+            const float shift = 0x1.8p23f;
+            vector q = (x[i] * inverse + shift) - shift;
+            integers whole = __builtin_convertvector(choose(q == q, q, splat(0)), integers);
+            bytes narrow = __builtin_convertvector(whole, bytes);
+            memcpy(blocks->q + i * CK_WIDTH, &narrow, sizeof narrow);
+            sums += whole;
+        }
+        int offsets[2] = {0, 0};
+        for (size_t lane = 0; lane < CK_WIDTH; lane++) offsets[lane % 4 / 2] -= 8 * sums[lane];
+        blocks->offsets[0] = (int16_t)offsets[0];
+        blocks->offsets[1] = (int16_t)offsets[1];
     }
 }
 
@@ -377,11 +433,17 @@ static inline void finish_panel(
     float *out = y->values + column * y->stride + first;
     for (size_t i = 0; i < count; i += CK_WIDTH) {
         size_t part = count - i < CK_WIDTH ? count - i : CK_WIDTH;
+        bool whole = part == CK_WIDTH;
+        const float *bias = y->bias == NULL ? NULL : y->bias + first + i;
         vector v = load(sums + i);
-        if (y->bias != NULL) v += load_part(y->bias + first + i, part);
+        if (bias != NULL) v += whole ? load(bias) : load_part(bias, part);
         if (y->function == CK_GELU_TANH) v = gelu_tanh(v);
         if (y->function == CK_GELU_ERF) v = gelu_erf(v);
-        if (y->accumulates) v += load_part(out + i, part);
-        store_part(out + i, v, part);
+        if (y->accumulates) v += whole ? load(out + i) : load_part(out + i, part);
+        if (whole) {
+            store(out + i, v);
+        } else {
+            store_part(out + i, v, part);
+        }
     }
 }

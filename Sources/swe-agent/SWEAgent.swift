@@ -18,6 +18,7 @@ struct SWEAgent: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            ServeCommand.self, RunCommand.self, DemoCommand.self, TaskCommand.self, GraphCommand.self,
+            ServeCommand.self, RunCommand.self, DemoCommand.self, TaskCommand.self, ModelCommand.self,
+            GraphCommand.self,
         ])
 }

@@ -20,4 +20,7 @@ void ck_team_run(ck_team *team, void (*body)(void *context, size_t worker), void
 /// Within a body: returns when all workers have called it.
 void ck_team_barrier(ck_team *team);
 
+/// Within a body: takes the next `count` pieces of this run's work and returns the first one's number.
+size_t ck_team_take(ck_team *team, size_t count);
+
 #endif

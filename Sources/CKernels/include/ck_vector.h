@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/// Most queries that attend at once.
+enum { CK_ATTENDING = 4 };
+
 /// Keys and values of one head for the positions that a query attends to.
 typedef struct {
     /// Position `p` of these is at element p * stride; float16 where `half` is set, else float.
@@ -41,9 +44,13 @@ typedef struct {
     void (*rotate_interleaved)(float *x, const float *cosines, const float *sines, size_t pairs);
     /// One head, in place: pairs (x[i], x[i+pairs]) turned by angle i, for i below `pairs` (Llama).
     void (*rotate_halves)(float *x, const float *cosines, const float *sines, size_t pairs);
-    /// softmax(scale * query · keys) * values for one head; `scores` holds `positions` floats of working memory.
+    /// softmax(scale * query · keys) * values for one head and `count` queries, 1 to CK_ATTENDING, of positions that follow
+    /// each other: the first attends to `cache->positions` positions and each further one to one more. Queries and outputs
+    /// are `query_stride` and `output_stride` floats apart; `scores` is working memory of CK_ATTENDING times as many floats
+    /// as the last attends to. Each output is the same to the bit as that of its query alone.
     void (*attend)(
-        const float *query, const ck_attended *cache, size_t dimension, float scale, float *scores, float *output);
+        const float *queries, size_t query_stride, size_t count, const ck_attended *cache, size_t dimension, float scale,
+        float *scores, float *outputs, size_t output_stride);
     void (*float_from_half)(const uint16_t *x, size_t count, float *y);
     void (*half_from_float)(const float *x, size_t count, uint16_t *y);
     void (*float_from_bfloat)(const uint16_t *x, size_t count, float *y);

@@ -85,7 +85,7 @@ final class Transformer {
     ///
     /// - Returns: Valid until the next pass.
     func forward(_ segments: [Segment]) -> Logits {
-        let rows = Rows(segments)
+        let rows = Rows(segments, window: configuration.windows.compactMap(\.self).min() ?? .max)
         let width = configuration.hiddenSize
         let hidden = buffers.hidden(rows.count * width)
         let normed = buffers.normed(rows.count * width)
@@ -204,7 +204,7 @@ extension Transformer {
         let angles = buffers.angles(rows.count * 2 * pairs)
         let window = configuration.windows[layer] ?? .max
         let scale = 1 / Float(size).squareRoot()
-        let scores = buffers.scores(team.count * rows.longest)
+        let scores = buffers.scores(team.count * Int(CK_ATTENDING) * rows.longest)
 
         team.run { worker in
             for item in team.share(of: rows.count * keyValueHeads, for: worker) {
@@ -217,17 +217,24 @@ extension Transformer {
                     value: key + configuration.keyValueSize, kernels)
             }
             team.barrier()
-            for item in team.share(of: rows.count * heads, for: worker) {
-                let (head, row) = item.quotientAndRemainder(dividingBy: rows.count)
-                let query = attention + row * inputWidth + head * size
-                let cosines = angles + row * 2 * pairs
-                rotate?(query, cosines, cosines + pairs, pairs)
-                let end = rows.positions[row] + 1
-                var attended = rows.caches[rows.segments[row]].attended(
-                    layer: layer, head: head / (heads / keyValueHeads), positions: max(0, end - window)..<end)
-                kernels.attend(
-                    query, &attended, size, scale, scores + worker * rows.longest,
-                    output + row * configuration.querySize + head * size)
+            team.takeTurns(heads * rows.runs.count, grain: 1) { items in
+                for item in items {
+                    // All rows of a head one after another: they read the same keys and values.
+                    let (head, run) = item.quotientAndRemainder(dividingBy: rows.runs.count)
+                    let first = rows.runs[run].lowerBound
+                    let end = rows.positions[first] + 1
+                    let query = attention + first * inputWidth + head * size
+                    for row in rows.runs[run] {
+                        let cosines = angles + row * 2 * pairs
+                        rotate?(query + (row - first) * inputWidth, cosines, cosines + pairs, pairs)
+                    }
+                    var attended = rows.caches[rows.segments[first]].attended(
+                        layer: layer, head: head / (heads / keyValueHeads), positions: max(0, end - window)..<end)
+                    kernels.attend(
+                        query, inputWidth, rows.runs[run].count, &attended, size, scale,
+                        scores + worker * Int(CK_ATTENDING) * rows.longest,
+                        output + first * configuration.querySize + head * size, configuration.querySize)
+                }
             }
         }
     }
@@ -255,11 +262,24 @@ extension Transformer {
         /// The most positions that a row looks back to, itself included.
         var longest = 1
 
+        /// Stretches of rows that attend together: neighbours in a segment, all of which see it from the same position on.
+        var runs: [Range<Int>] = []
+
         var count: Int { tokens.count }
 
-        init(_ parts: [Segment]) {
+        /// - Parameter window: The least that any layer has.
+        init(_ parts: [Segment], window: Int) {
             caches = parts.map(\.cache)
             for (index, part) in parts.enumerated() {
+                var start = tokens.count
+                let end = start + part.tokens.count
+                while start < end {
+                    // The last of a run must not have left the first position behind.
+                    let seen = part.position + start - tokens.count + Int(CK_ATTENDING)
+                    let next = min(start + (seen > window ? 1 : Int(CK_ATTENDING)), end)
+                    runs.append(start..<next)
+                    start = next
+                }
                 tokens += part.tokens
                 positions += part.position..<(part.position + part.tokens.count)
                 segments += repeatElement(index, count: part.tokens.count)

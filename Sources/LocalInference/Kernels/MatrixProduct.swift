@@ -74,18 +74,21 @@ extension PackedMatrix {
                     input.lay(x, rows: team.share(of: count, for: worker), in: scratch.shared, kernels: kernels)
                     team.barrier()
                 }
-                // All panels of all matrices in a row, of which each worker takes an equal stretch.
-                let share = team.share(of: panels, for: worker)
-                var start = 0
-                for (panels, outputs, product) in work {
-                    let part = share.clamped(to: start..<start + panels)
-                    if !part.isEmpty {
-                        var outputs = outputs
-                        ck_multiply_panels(
-                            kernels, product.matrix.quantization.format, product.matrix.weights, product.matrix.rows,
-                            part.lowerBound - start, part.upperBound - start, &activations, &outputs)
+                // The panels of all matrices in a row, in stretches small enough to end together.
+                let grain = max(1, min(panels / (8 * team.count), 8))
+                team.takeTurns(panels, grain: grain) { stretch in
+                    var start = 0
+                    for (panels, outputs, product) in work {
+                        let part = stretch.clamped(to: start..<start + panels)
+                        if !part.isEmpty {
+                            var outputs = outputs
+                            ck_multiply_panels(
+                                kernels, product.matrix.quantization.format, product.matrix.weights,
+                                product.matrix.rows, part.lowerBound - start, part.upperBound - start, &activations,
+                                &outputs)
+                        }
+                        start += panels
                     }
-                    start += panels
                 }
             }
         }

@@ -47,6 +47,16 @@ final class WorkerTeam: @unchecked Sendable {
         ck_team_barrier(pointer)
     }
 
+    /// Within `run`, once in it, by every worker: calls `body` with stretches of `0..<count`, up to `grain` long, that no
+    /// other worker has taken, until none are left. A worker whose processor is busy elsewhere then takes fewer.
+    func takeTurns(_ count: Int, grain: Int, _ body: (Range<Int>) -> Void) {
+        while true {
+            let start = ck_team_take(pointer, grain)
+            guard start < count else { return }
+            body(start..<min(start + grain, count))
+        }
+    }
+
     /// Calls `body` on each thread with its share of `0..<count`: shares are contiguous, about equal, and begin at
     /// multiples of `grain`. A thread whose share would be empty is not called.
     func split(_ count: Int, grain: Int = 1, _ body: (Range<Int>) -> Void) {

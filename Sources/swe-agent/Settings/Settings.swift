@@ -1,6 +1,8 @@
 import Foundation
 import LanguageModels
+import LocalInference
 import Logging
+import ModelHub
 import Sandboxes
 
 /// Everything that can be set, read and checked once at the start.
@@ -121,6 +123,7 @@ extension ModelSettings {
             openAIAPI: try reader.choice(.openAIAPI, default: .chat),
             googleKey: reader.string(.googleKey).map { Secret($0) },
             geminiBaseURL: try reader.httpURL(.geminiBaseURL),
+            local: try LocalModels.Settings(reader),
             textProtocol: try reader.choice(.modelProtocol, default: ToolProtocol.tools) == .text,
             streaming: try reader.flag(.modelStreaming, default: true))
         if let seconds = try reader.integer(.modelTimeout, in: 1...86_400) {
@@ -138,6 +141,28 @@ extension ModelSettings {
             throw reader.wrong(variable, "write a model's id, such as gpt-4.1")
         }
         return text
+    }
+}
+
+extension LocalModels.Settings {
+    /// - Throws: ``SettingsError``.
+    init(_ reader: SettingsReader) throws {
+        var loading = LocalModel.Options(
+            quantization: try reader.choice(.localQuantization, default: .int8),
+            threads: try reader.integer(.localThreads, in: 1...256))
+        if let cache = reader.string(.cache) {
+            loading.cache = WeightCache(directory: URL(filePath: cache).appending(path: "models"))
+        }
+        self.init(hub: ModelCache(directory: Self.hubCache(reader)), loading: loading)
+    }
+
+    /// Where Python's tools keep the models of the hub.
+    private static func hubCache(_ reader: SettingsReader) -> String {
+        if let cache = reader.string(.hubCache) { return cache }
+        let home =
+            reader.string(.hubHome)
+            ?? (ProcessInfo.processInfo.environment["XDG_CACHE_HOME"] ?? NSHomeDirectory() + "/.cache") + "/huggingface"
+        return home + "/hub"
     }
 }
 

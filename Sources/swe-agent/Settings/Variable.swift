@@ -12,6 +12,11 @@ enum Variable: String, CaseIterable, Sendable {
     case modelStreaming = "MODEL_STREAMING"
     case modelTimeout = "MODEL_TIMEOUT_SECONDS"
     case modelPrices = "MODEL_PRICES"
+    case localQuantization = "LOCAL_QUANTIZATION"
+    case localThreads = "LOCAL_THREADS"
+    case cache = "SWE_AGENT_CACHE"
+    case hubHome = "HF_HOME"
+    case hubCache = "HF_HUB_CACHE"
 
     case gitUsername = "GIT_USERNAME"
     case gitEmail = "GIT_EMAIL"
