@@ -47,14 +47,9 @@ struct WeightPlan {
         }
         addNorm(.finalNorm, .finalNormBias, configuration, names.finalNorm)
         if !configuration.hasTiedHead {
-            addMatrix(.head, rows: vocabulary, columns: width, Self.headQuantization(quantization), [names.head])
+            addMatrix(.head, rows: vocabulary, columns: width, quantization, [names.head])
         }
         if configuration.biases.head { addVector(.headBias, vocabulary, [names.head + ".bias"]) }
-    }
-
-    /// Errors of the head go straight into the logits, so it keeps eight bits, as llama.cpp keeps six.
-    private static func headQuantization(_ quantization: Quantization) -> Quantization {
-        quantization == .int4 ? .int8 : quantization
     }
 
     private mutating func add(layer: Int, _ configuration: ModelConfiguration, _ quantization: Quantization) {

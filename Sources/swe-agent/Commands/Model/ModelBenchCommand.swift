@@ -8,7 +8,7 @@ struct ModelBenchCommand: AsyncParsableCommand {
         commandName: "bench",
         abstract: "Measure how fast a local model runs on this machine.",
         discussion: """
-            Loads the model, warms up, and continues a prompt of random tokens. The last line is one JSON object; \
+            Loads the model, warms up, and continues a prompt of random tokens. What is printed is one JSON object; \
             figures are medians of the runs, rates in tokens a second of all sequences together.
             """)
 
@@ -42,7 +42,7 @@ struct ModelBenchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The timed runs.", valueName: "count"))
     var runs = 3
 
-    @Flag(help: "Print nothing but the JSON object.")
+    @Flag(help: "Print nothing but the JSON object, also not on standard error.")
     var json = false
 
     func validate() throws {
@@ -123,7 +123,7 @@ struct ModelBenchCommand: AsyncParsableCommand {
     }
 
     private func say(_ line: String) {
-        if !json { Terminal.output.print(line) }
+        if !json { Terminal.error.print(line) }
     }
 
     /// Bytes.
