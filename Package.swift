@@ -132,7 +132,9 @@ let package = Package(
         .testTarget(name: "TaskStoreTests", dependencies: ["Workflow", "TaskStore"], swiftSettings: settings),
         .testTarget(
             name: "LanguageModelsTests",
-            dependencies: ["LanguageModels", "TestSupport", .asyncHTTPClient, .nioCore, .nioHTTP1],
+            dependencies: [
+                "LanguageModels", "LocalInference", "ModelHub", "TestSupport", .asyncHTTPClient, .nioCore, .nioHTTP1,
+            ],
             swiftSettings: settings
         ),
         .testTarget(

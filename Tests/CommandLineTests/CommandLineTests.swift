@@ -5,8 +5,8 @@ import Testing
 struct CommandLineTests {
     static let commands = [
         [], ["serve"], ["run"], ["demo"], ["graph"], ["task"], ["task", "submit"], ["task", "list"], ["task", "show"],
-        ["task", "logs"], ["task", "cancel"], ["task", "answer"], ["task", "patch"],
-        ["model"], ["model", "pull"], ["model", "list"], ["model", "rm"],
+        ["task", "logs"], ["task", "cancel"], ["task", "answer"], ["task", "patch"], ["model"], ["model", "pull"],
+        ["model", "list"], ["model", "rm"], ["model", "generate"], ["model", "bench"],
     ]
 
     @Test(arguments: commands) func helpSaysWhatItIsForOnStandardOutput(command: [String]) async throws {
