@@ -32,7 +32,8 @@ public struct ModelCatalog: Sendable {
         onRetry: @escaping @Sendable (String) -> Void = { _ in }
     ) throws -> any LanguageModel {
         var model = try provider(named: name)
-        if model is ReplayModel { return model }
+        // Neither a recording nor a model in this process is busy or out of reach.
+        if model is ReplayModel || model is any CompletingModel { return model }
         if settings.textProtocol { model = TextProtocolModel(model) }
         return RetryingModel(model, policy: settings.retryPolicy, onRetry: onRetry)
     }
