@@ -11,7 +11,7 @@ public protocol CompletingModel: LanguageModel {
     ///   - request: The prompt and how it is continued.
     ///   - onPiece: Called with each piece of each candidate as it is decoded, never with half a character. `false` ends
     ///     this candidate after the piece; the others go on.
-    /// - Returns: The candidates, ``CompletionRequest/samples`` of them, in the order of their numbers.
+    /// - Returns: A candidate for each of ``CompletionRequest/samples``, in their order.
     /// - Throws: ``ModelError``, or `CancellationError` within a token of the cancellation.
     func complete(
         _ request: CompletionRequest,
@@ -37,9 +37,8 @@ public struct CompletionRequest: Codable, Sendable, Hashable {
     }
 
     public var prompt: Prompt
-    /// How many candidates are decoded, at least 1.
-    public var samples: Int
-    public var sampling: SamplingOptions
+    /// How each candidate is sampled, at least one: so that beside a careful one others may dare more.
+    public var samples: [SamplingOptions]
     /// The most tokens a candidate may have.
     public var maxNewTokens: Int
     /// Texts that end a candidate where they first appear; they are not part of it.
@@ -50,15 +49,13 @@ public struct CompletionRequest: Codable, Sendable, Hashable {
 
     public init(
         prompt: Prompt,
-        samples: Int = 1,
-        sampling: SamplingOptions = SamplingOptions(),
+        samples: [SamplingOptions] = [SamplingOptions()],
         maxNewTokens: Int = 256,
         stop: [String] = [],
         lookup: String? = nil
     ) {
         self.prompt = prompt
         self.samples = samples
-        self.sampling = sampling
         self.maxNewTokens = maxNewTokens
         self.stop = stop
         self.lookup = lookup
@@ -76,7 +73,7 @@ public struct SamplingOptions: Codable, Sendable, Hashable {
     /// Divides the logits of tokens already there where they are positive, and multiplies them where they are not
     /// (CTRL, https://arxiv.org/abs/1909.05858, 4.1); 1 for none.
     public var repetitionPenalty: Double
-    /// The same seed, prompt and number of candidates give the same candidates; `nil` chooses one.
+    /// The same seed and prompt give the same candidate; `nil` chooses one.
     public var seed: UInt64?
 
     public init(
