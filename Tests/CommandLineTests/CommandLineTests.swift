@@ -4,8 +4,8 @@ import Testing
 /// What every command has in common: help, version, exit codes.
 struct CommandLineTests {
     static let commands = [
-        [], ["serve"], ["run"], ["demo"], ["graph"], ["task"], ["task", "submit"], ["task", "list"], ["task", "show"],
-        ["task", "logs"], ["task", "cancel"], ["task", "answer"], ["task", "patch"],
+        [], ["serve"], ["run"], ["chat"], ["demo"], ["graph"], ["task"], ["task", "submit"], ["task", "list"],
+        ["task", "show"], ["task", "logs"], ["task", "cancel"], ["task", "answer"], ["task", "patch"],
     ]
 
     @Test(arguments: commands) func helpSaysWhatItIsForOnStandardOutput(command: [String]) async throws {

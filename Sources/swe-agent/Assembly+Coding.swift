@@ -1,0 +1,101 @@
+import Agents
+import AsyncHTTPClient
+import Foundation
+import LanguageModels
+import Logging
+import Sandboxes
+
+extension Assembly {
+    /// The coding agent with its sandboxes, and what a person wants to know of them.
+    struct CodingParts: Sendable {
+        var agent: CodingAgent
+        var sandboxes: ProgramSandboxes
+        var catalog: ModelCatalog
+        /// What the programs run in, in a few words.
+        var sandbox: String
+        /// What a person should know before running anything; `nil` for nothing.
+        var warning: String?
+
+        /// Checks that a model can be made.
+        ///
+        /// - Throws: ``SettingsError``.
+        func validate(_ model: String) throws {
+            do {
+                try catalog.validate(model)
+            } catch {
+                throw SettingsError("\(error)")
+            }
+        }
+    }
+
+    /// Makes a coding agent for as long as `body` runs.
+    ///
+    /// - Parameter workspace: The directory for the programs' own ones.
+    /// - Throws: ``SettingsError`` where a setting or a program is missing.
+    static func withCodingAgent<Result: Sendable>(
+        _ settings: Settings, workspace: String,
+        _ body: @escaping @Sendable (CodingParts) async throws -> Result
+    ) async throws -> Result {
+        let http = HTTPClient(configuration: ModelHTTPClient.configuration)
+        let result: Swift.Result<Result, any Error>
+        do {
+            let parts = try await codingParts(settings, workspace: workspace, http: http)
+            try parts.validate(settings.models.name)
+            result = .success(
+                try await withThrowingTaskGroup(of: Result?.self) { group in
+                    defer { group.cancelAll() }
+                    group.addTask {
+                        await parts.sandboxes.host()
+                        return nil
+                    }
+                    group.addTask { try await body(parts) }
+                    while let ended = try await group.next() {
+                        if let result = ended { return result }
+                    }
+                    throw CancellationError()
+                })
+        } catch {
+            result = .failure(error)
+        }
+        try? await http.shutdown()
+        return try result.get()
+    }
+
+    private static func codingParts(
+        _ settings: Settings, workspace: String, http: HTTPClient
+    ) async throws -> CodingParts {
+        var local = settings.coding.sandbox
+        local.hiddenDirectories.append(workspace)
+        let provider: LocalSandboxProvider
+        do {
+            provider = try await LocalSandboxProvider(
+                root: workspace, settings: local, hostEnvironment: ProcessInfo.processInfo.environment)
+        } catch let error as SandboxError {
+            throw SettingsError(error.message)
+        }
+        var coding = CodingSettings()
+        coding.timeout = .seconds(settings.coding.seconds)
+        coding.memory = settings.coding.memory
+        var sandbox = "local, "
+        var warning: String?
+        switch provider.isolation {
+        case .bubblewrap:
+            // A user namespace counts its own processes.
+            coding.processes = 256
+            sandbox += local.hasNetwork ? "bubblewrap, network" : "bubblewrap, no network"
+        case .none(let reason):
+            if settings.coding.networkIsChosen, !local.hasNetwork {
+                throw SettingsError("SANDBOX_NETWORK=off needs bubblewrap (\(reason)): install it, or write on")
+            }
+            ProcessMemory.hide()
+            sandbox += "no isolation"
+            warning = "Programs run without isolation, with your rights and the network, because \(reason)."
+        }
+        let catalog = ModelCatalog(settings: settings.models.catalog, client: http)
+        let sandboxes = ProgramSandboxes(provider: provider, interpreter: settings.coding.interpreter)
+        let agent = CodingAgent(settings: coding, sandboxes: sandboxes) { name, onRetry in
+            try catalog.model(named: name, onRetry: onRetry)
+        }
+        return CodingParts(agent: agent, sandboxes: sandboxes, catalog: catalog, sandbox: sandbox, warning: warning)
+    }
+}
