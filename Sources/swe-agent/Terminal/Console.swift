@@ -97,15 +97,14 @@ actor Console {
         return await withCheckedContinuation { continuation in
             waiter = continuation
             begin(prompt)
-            advance()
         }
     }
 
     private func begin(_ prompt: String) {
+        defer { advance() }
         guard isInteractive else { return }
         let display = LineDisplay(prompt: prompt) { [output] in output.styled($0, .bold) }
         editing = Editing(editor: LineEditor(history: history.entries), display: display, prompt: prompt)
-        draw()
     }
 
     private func answer(_ entry: Entry) {
@@ -198,7 +197,6 @@ actor Console {
             wasInterrupted = editing.editor.text.isEmpty
             if wasInterrupted { output.print("Ctrl-C once more leaves, as do exit and Ctrl-D", .dim) }
             begin(editing.prompt)
-            advance()
         } else if waiter != nil {
             answer(.interrupted)
         }
