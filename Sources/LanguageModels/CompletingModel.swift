@@ -2,8 +2,10 @@
 ///
 /// Its candidates are decoded in one batch, as one pass over the weights serves all of them.
 public protocol CompletingModel: LanguageModel {
-    /// What the model was trained for, for the caller to choose its prompt by.
-    var training: ModelTraining { get }
+    /// What the model was trained for, for the caller to choose its prompt by. The model is loaded where that is needed.
+    ///
+    /// - Throws: ``ModelError`` where it cannot be loaded, or `CancellationError`.
+    var training: ModelTraining { get async throws }
 
     /// Continues a prompt.
     ///
@@ -16,7 +18,7 @@ public protocol CompletingModel: LanguageModel {
     func complete(
         _ request: CompletionRequest,
         onPiece: @escaping @Sendable (CompletionPiece) -> Bool
-    ) async throws -> Completion
+    ) async throws -> CompletionReply
 }
 
 /// What a model was trained for.
@@ -38,7 +40,7 @@ public struct CompletionRequest: Codable, Sendable, Hashable {
 
     public var prompt: Prompt
     /// How each candidate is sampled, at least one: so that beside a careful one others may dare more.
-    public var samples: [SamplingOptions]
+    public var samples: [CompletionSampling]
     /// The most tokens a candidate may have.
     public var maxNewTokens: Int
     /// Texts that end a candidate where they first appear; they are not part of it.
@@ -49,7 +51,7 @@ public struct CompletionRequest: Codable, Sendable, Hashable {
 
     public init(
         prompt: Prompt,
-        samples: [SamplingOptions] = [SamplingOptions()],
+        samples: [CompletionSampling] = [CompletionSampling()],
         maxNewTokens: Int = 256,
         stop: [String] = [],
         lookup: String? = nil
@@ -63,7 +65,7 @@ public struct CompletionRequest: Codable, Sendable, Hashable {
 }
 
 /// How the next token is chosen. The defaults suit small code models.
-public struct SamplingOptions: Codable, Sendable, Hashable {
+public struct CompletionSampling: Codable, Sendable, Hashable {
     /// 0 always takes the likeliest token.
     public var temperature: Double
     /// The smallest set of likeliest tokens with at least this probability is sampled from; 1 for all.
@@ -104,7 +106,7 @@ public struct CompletionPiece: Sendable, Hashable {
 }
 
 /// What a prompt was continued with.
-public struct Completion: Codable, Sendable, Hashable {
+public struct CompletionReply: Codable, Sendable, Hashable {
     public struct Candidate: Codable, Sendable, Hashable {
         public var text: String
         /// `.length` where ``CompletionRequest/maxNewTokens`` or the context ended it, else `.stop`.

@@ -30,16 +30,18 @@ extension Assembly {
 
     /// Makes a coding agent for as long as `body` runs.
     ///
-    /// - Parameter workspace: The directory for the programs' own ones.
+    /// - Parameters:
+    ///   - workspace: The directory for the programs' own ones.
+    ///   - hidden: A directory that programs must not see, but for their own.
     /// - Throws: ``SettingsError`` where a setting or a program is missing.
     static func withCodingAgent<Result: Sendable>(
-        _ settings: Settings, workspace: String,
+        _ settings: Settings, workspace: String, hiding hidden: String,
         _ body: @escaping @Sendable (CodingParts) async throws -> Result
     ) async throws -> Result {
         let http = HTTPClient(configuration: ModelHTTPClient.configuration)
         let result: Swift.Result<Result, any Error>
         do {
-            let parts = try await codingParts(settings, workspace: workspace, http: http)
+            let parts = try await codingParts(settings, workspace: workspace, hiding: hidden, http: http)
             try parts.validate(settings.models.name)
             result = .success(
                 try await withThrowingTaskGroup(of: Result?.self) { group in
@@ -62,10 +64,10 @@ extension Assembly {
     }
 
     private static func codingParts(
-        _ settings: Settings, workspace: String, http: HTTPClient
+        _ settings: Settings, workspace: String, hiding hidden: String, http: HTTPClient
     ) async throws -> CodingParts {
         var local = settings.coding.sandbox
-        local.hiddenDirectories.append(workspace)
+        local.hiddenDirectories.append(hidden)
         let provider: LocalSandboxProvider
         do {
             provider = try await LocalSandboxProvider(

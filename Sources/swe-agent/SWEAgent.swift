@@ -19,6 +19,7 @@ struct SWEAgent: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            ServeCommand.self, RunCommand.self, ChatCommand.self, DemoCommand.self, TaskCommand.self, GraphCommand.self,
+            ServeCommand.self, RunCommand.self, ChatCommand.self, DemoCommand.self, TaskCommand.self, EvalCommand.self,
+            GraphCommand.self,
         ])
 }

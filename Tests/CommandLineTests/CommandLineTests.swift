@@ -4,7 +4,8 @@ import Testing
 /// What every command has in common: help, version, exit codes.
 struct CommandLineTests {
     static let commands = [
-        [], ["serve"], ["run"], ["chat"], ["demo"], ["graph"], ["task"], ["task", "submit"], ["task", "list"],
+        [], ["serve"], ["run"], ["chat"], ["eval"], ["eval", "humaneval"], ["demo"], ["graph"], ["task"],
+        ["task", "submit"], ["task", "list"],
         ["task", "show"], ["task", "logs"], ["task", "cancel"], ["task", "answer"], ["task", "patch"],
     ]
 

@@ -67,7 +67,8 @@ public struct CodingAgent: Sendable {
         do {
             let model = try makeModel(request.model) { onEvent(.notice($0)) }
             let context = CodingContext(
-                request: request, settings: settings, model: model, sandboxes: sandboxes, onEvent: onEvent)
+                request: request, settings: settings, model: model,
+                training: try await (model as? any CompletingModel)?.training, sandboxes: sandboxes, onEvent: onEvent)
             let state = try await Self.graph(fixes: request.options.fixes)
                 .execute(from: CodingState(), journal: journal, context: context)
             let result = CodingResult(
@@ -139,6 +140,8 @@ struct CodingContext: Sendable {
     var request: CodingRequest
     var settings: CodingSettings
     var model: any LanguageModel
+    /// What the model was trained for, where it runs in this process.
+    var training: ModelTraining?
     var sandboxes: ProgramSandboxes
     var onEvent: @Sendable (CodingEvent) -> Void
 }

@@ -1,4 +1,4 @@
-public import LanguageModels
+import LanguageModels
 
 /// A task for the coding agent; what a run of it is submitted with.
 public struct CodingRequest: Codable, Sendable, Hashable {
@@ -31,7 +31,7 @@ public struct CodingTurn: Codable, Sendable, Hashable {
     }
 }
 
-/// How programs are generated. What is `nil` depends on the model: see ``samples(of:)`` and ``maxNewTokens(of:)``.
+/// How programs are generated. What is `nil` depends on the model.
 public struct CodingOptions: Codable, Sendable, Hashable {
     /// How many candidates are generated at a time; the first that works wins.
     public var samples: Int?
@@ -60,19 +60,19 @@ public struct CodingOptions: Codable, Sendable, Hashable {
     private static let livelierTemperatures = [0.4, 0.6, 0.8]
 
     /// The number of candidates: 4 for a base model in this process, whose candidates cost little more than one.
-    public func samples(of model: any LanguageModel) -> Int {
-        samples ?? ((model as? any CompletingModel)?.training == .base ? 4 : 1)
+    func samples(of training: ModelTraining?) -> Int {
+        samples ?? (training == .base ? 4 : 1)
     }
 
     /// The most tokens of a candidate. Hosted models also think and explain in theirs.
-    public func maxNewTokens(of model: any LanguageModel) -> Int {
-        maxNewTokens ?? (model is any CompletingModel ? 256 : 4096)
+    func maxNewTokens(of training: ModelTraining?) -> Int {
+        maxNewTokens ?? (training == nil ? 4096 : 256)
     }
 
     /// How each of so many candidates is sampled.
-    public func sampling(count: Int) -> [SamplingOptions] {
+    func sampling(count: Int) -> [CompletionSampling] {
         (0..<count).map { index in
-            var options = SamplingOptions()
+            var options = CompletionSampling()
             let lively = Self.livelierTemperatures
             let usual = index == 0 ? options.temperature : lively[(index - 1) % lively.count]
             options.temperature = temperature ?? usual

@@ -3,7 +3,7 @@ import Workflow
 
 /// What the model wrote in one go, as the journal keeps it.
 struct Generation: Codable, Sendable {
-    var candidates: [Completion.Candidate]
+    var candidates: [CompletionReply.Candidate]
     /// What stands before each candidate in its program, where the prompt began it.
     var stub: String?
     var usage: TokenUsage
@@ -20,7 +20,7 @@ extension CodingContext {
         let attempt = state.attempts.count + 1
         onEvent(.began(failed == nil ? .generate : .fix, attempt: attempt, reason: failed?.failure))
         let attempts = state.attempts
-        let count = request.options.samples(of: model)
+        let count = request.options.samples(of: training)
         // They start while the model works.
         await sandboxes.prepare(count)
         let generation: Generation = try await run.effect("model") {
@@ -51,19 +51,19 @@ extension CodingContext {
     ) async throws -> Generation {
         let stub: String?
         let prompt: CompletionRequest.Prompt
-        switch model.training {
+        switch training {
         case .base:
             stub = CodingPrompts.stub
             prompt = .text(CodingPrompts.beginning(request.task, after: attempts.last) + CodingPrompts.stub)
-        case .instruct:
+        case .instruct, nil:
             stub = nil
             prompt = .conversation(
                 system: CodingPrompts.system, messages: CodingPrompts.messages(request, attempts))
         }
         let completion = CompletionRequest(
             prompt: prompt, samples: request.options.sampling(count: count),
-            maxNewTokens: request.options.maxNewTokens(of: model),
-            stop: model.training == .base ? CodingPrompts.stops : [], lookup: attempts.last?.code)
+            maxNewTokens: request.options.maxNewTokens(of: training),
+            stop: training == .base ? CodingPrompts.stops : [], lookup: attempts.last?.code)
         if let stub { onEvent(.code(stub)) }
         let onEvent = onEvent
         let outcome = try await model.complete(completion) { piece in
@@ -77,7 +77,7 @@ extension CodingContext {
         let question = ModelRequest(
             conversation: "coder", system: CodingPrompts.system,
             messages: CodingPrompts.messages(request, attempts),
-            maxOutputTokens: request.options.maxNewTokens(of: model), temperature: request.options.temperature)
+            maxOutputTokens: request.options.maxNewTokens(of: training), temperature: request.options.temperature)
         let (model, onEvent) = (model, onEvent)
         let replies = try await withThrowingTaskGroup(of: (Int, ModelReply).self) { group in
             for index in 0..<count {
@@ -95,7 +95,7 @@ extension CodingContext {
         var usage = TokenUsage()
         for reply in replies { usage += reply.usage }
         return Generation(
-            candidates: replies.map { Completion.Candidate(text: $0.turn.text, finish: $0.finish) }, usage: usage,
+            candidates: replies.map { CompletionReply.Candidate(text: $0.turn.text, finish: $0.finish) }, usage: usage,
             seconds: 0)
     }
 }

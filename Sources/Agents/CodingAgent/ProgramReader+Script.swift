@@ -100,13 +100,13 @@ extension ProgramReader {
                     return "\n".join(kept), None
             return text.strip("\n"), "the answer holds no Python program"
 
-        def read_completion(text, truncated):
+        def read_completion(text, truncated, is_whole):
             lines = without_circle(text.split("\n"))
             tree, problem, place = longest(lines)
             kept = ending(lines, tree)
             rest = [line for line in lines[len(kept):] if line.strip()]
             # What is cut off from the inside of a definition leaves another definition than was meant.
-            if problem and kept and rest and rest[0][0] in " \t":
+            if is_whole and problem and kept and rest and rest[0][0] in " \t":
                 if not (truncated and place >= len(lines) - 1) or len(tree.body) < 2:
                     return text.strip("\n"), problem
                 kept = lines[:tree.body[-2].end_lineno]
@@ -138,8 +138,10 @@ extension ProgramReader {
         answer = []
         for item in question["texts"]:
             text = item["text"].replace("\r\n", "\n").replace("\0", "")
-            read = read_reply if question["kind"] == "reply" else read_completion
-            program, problem = read(text, item["truncated"])
+            if question["kind"] == "reply":
+                program, problem = read_reply(text, item["truncated"])
+            else:
+                program, problem = read_completion(text, item["truncated"], question["kind"] == "completion")
             prints = False
             if problem is None:
                 tree = ast.parse(program)

@@ -11,7 +11,7 @@ enum ProgramReader {
         case reply
         /// A program from its beginning, up to where the model ran out of words; its `main` is called if it is not.
         case completion
-        /// As a completion, without the call.
+        /// The beginning of a program, of which as much is taken as parses: a function that goes on as the model liked.
         case continuation
     }
 

@@ -108,7 +108,7 @@ struct ChatTerminalTests {
                 terminal.type("rest")
                 try await terminal.waitForLine("You: rest")
                 terminal.type("\u{0C}")
-                try await terminal.wait { $0.lines.first == "You: rest" && $0.lines.count == 1 }
+                try await terminal.wait { $0.visible == ["You: rest"] }
                 terminal.type("\u{15}exit\r")
             }
             let requests = await chat.provider.requests

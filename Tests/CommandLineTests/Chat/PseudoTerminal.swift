@@ -86,6 +86,13 @@ final class PseudoTerminal {
         _ = ioctl(primary, UInt(TIOCSWINSZ), &window)
     }
 
+    /// Sends a signal to whoever has the terminal.
+    func send(_ signal: CInt) throws {
+        var group: pid_t = 0
+        try #require(ioctl(primary, UInt(TIOCGPGRP), &group) == 0 && group > 1)
+        kill(-group, signal)
+    }
+
     /// Forgets what was shown, as one who attaches late never saw it.
     func attachAnew(columns: Int, rows: Int) {
         screen = Screen(columns: columns, rows: rows)
@@ -148,7 +155,6 @@ final class PseudoTerminal {
 
     /// Ends the session as a terminal does that is closed.
     private func hangUp() {
-        var group: pid_t = 0
-        if ioctl(primary, UInt(TIOCGPGRP), &group) == 0, group > 1 { kill(-group, SIGKILL) }
+        try? send(SIGKILL)
     }
 }

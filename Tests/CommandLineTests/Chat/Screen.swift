@@ -31,6 +31,13 @@ struct Screen {
         return lines
     }
 
+    /// The lines that are on it.
+    var visible: [String] {
+        var lines = rows.map(Self.line)
+        while lines.last == "" { lines.removeLast() }
+        return lines
+    }
+
     var text: String { lines.joined(separator: "\n") }
 
     private static func line(_ row: [String]) -> String {

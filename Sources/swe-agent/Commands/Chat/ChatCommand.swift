@@ -51,7 +51,7 @@ struct ChatCommand: AsyncParsableCommand {
             // What a chat that was killed left behind.
             try? FileManager.default.removeItem(atPath: workspace)
             defer { try? FileManager.default.removeItem(atPath: workspace) }
-            try await Assembly.withCodingAgent(settings, workspace: workspace) { parts in
+            try await Assembly.withCodingAgent(settings, workspace: workspace, hiding: directory.path) { parts in
                 if let once {
                     try await Self.perform(once, settings, session, parts, json: json)
                 } else {
