@@ -60,6 +60,8 @@ struct Settings: Sendable {
         var keepWorkspaces: Bool
         var host: String
         var port: Int
+        /// One of them has to come with each request; empty asks for none.
+        var apiTokens: [Secret]
         var maxRunning: Int
         var maxQueued: Int
         var allowLocalRepositories: Bool
@@ -206,9 +208,27 @@ extension Settings.Service {
             throw reader.wrong(.host, "write an address such as 127.0.0.1, or 0.0.0.0 for all")
         }
         port = try reader.integer(.port, in: 0...65_535) ?? 8000
+        apiTokens = try Self.apiTokens(reader)
         maxRunning = try reader.integer(.maxRunning, in: 0...1000) ?? 4
         maxQueued = try reader.integer(.maxQueued, in: 1...1_000_000) ?? 1000
         keepWorkspaces = try reader.flag(.keepWorkspaces, default: false)
         allowLocalRepositories = try reader.flag(.allowLocalRepositories, default: false)
+    }
+
+    /// The tokens of the API, which the service asks for and of which a client sends the first.
+    static func apiTokens(_ reader: SettingsReader) throws -> [Secret] {
+        let words = reader.string(.apiToken, default: "").split { $0 == "," || $0.isWhitespace }.map(String.init)
+        guard words.allSatisfy({ $0.utf8.count >= 16 && $0.utf8.allSatisfy { (0x21...0x7e).contains($0) } }) else {
+            throw reader.wrong(
+                .apiToken,
+                "write tokens of at least 16 letters and digits, with commas between them; for example from: openssl rand -hex 32"
+            )
+        }
+        return words.map { Secret($0) }
+    }
+
+    /// Whether only programs of this machine reach the service.
+    var isOnLoopback: Bool {
+        host == "localhost" || host == "::1" || host.wholeMatch(of: /127\.\d+\.\d+\.\d+/) != nil
     }
 }

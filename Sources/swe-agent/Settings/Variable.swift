@@ -45,6 +45,7 @@ enum Variable: String, CaseIterable, Sendable {
     case keepWorkspaces = "SWE_AGENT_KEEP_WORKSPACES"
     case host = "SWE_AGENT_HOST"
     case port = "SWE_AGENT_PORT"
+    case apiToken = "SWE_AGENT_API_TOKEN"
     case maxRunning = "SWE_AGENT_MAX_RUNNING"
     case maxQueued = "SWE_AGENT_MAX_QUEUED"
     case allowLocalRepositories = "SWE_AGENT_ALLOW_LOCAL_REPOS"
@@ -54,7 +55,7 @@ enum Variable: String, CaseIterable, Sendable {
     /// Whether the value must never be shown.
     var isSecret: Bool {
         switch self {
-        case .openAIKey, .googleKey, .gitToken: true
+        case .openAIKey, .googleKey, .gitToken, .apiToken: true
         default: false
         }
     }
