@@ -7,6 +7,13 @@ public struct HumanEvalSample: Codable, Sendable, Hashable {
     /// `passed`, `timed out`, or `failed: ` and why.
     public var result: String
 
+    public init(taskID: String, completion: String, passed: Bool, result: String) {
+        self.taskID = taskID
+        self.completion = completion
+        self.passed = passed
+        self.result = result
+    }
+
     enum CodingKeys: String, CodingKey {
         case completion, passed, result
         case taskID = "task_id"

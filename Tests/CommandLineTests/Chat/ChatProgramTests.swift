@@ -198,25 +198,24 @@ struct ChatProgramTests {
     }
 
     @Test func onlyItsOwnDirectoryIsWritable() async throws {
-        try await ChatFixture.with(script: { request in
-            // The folder is told in the task.
-            let folder = request.latest.split(separator: " ").last ?? ""
-            return .turn(
-                text: ChatFixture.answer(
-                    """
-                    import glob, os
-                    for path in ["\(folder)/written", "/etc/written", "/usr/written"]:
-                        try:
-                            open(path, "w").write("x")
-                            print("wrote", path)
-                        except OSError: pass
-                    print(glob.glob("\(folder)/data/chat/sessions/*/*.sqlite"), os.listdir(".") == ["main.py"])
-                    open("own", "w").write("x")
-                    """))
-        }) { chat in
-            let (_, result) = try await chat.once("Write to \(chat.folder)")
+        // Not below /tmp, of which every sandbox has its own.
+        let folder = Project.root.appending(path: ".build/test-chat/\(UUID().uuidString)").path()
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let program = """
+            import glob, os
+            for path in ["\(folder)/written", "/etc/written", "/usr/written"]:
+                try:
+                    open(path, "w").write("x")
+                    print("wrote", path)
+                except OSError: pass
+            print(glob.glob("\(folder)/data/chat/sessions/*/*.sqlite"), os.listdir(".") == ["main.py"])
+            open("own", "w").write("x")
+            """
+        try await ChatFixture.with(programs: [program]) { chat in
+            let (_, result) = try await chat.once("Write", environment: ["SWE_AGENT_DATA": folder + "/data"])
             #expect(result["output"]?.string == "[] True\n")
-            #expect(!FileManager.default.fileExists(atPath: chat.folder + "/written"))
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["data"])
         }
     }
 
