@@ -105,16 +105,16 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "swe-agent", "Agents", "LanguageModels", "TestSupport", "Workflow", .asyncHTTPClient, .hummingbird,
-                .httpTypes, .nioCore, .nioFoundationCompat, .nioHTTP1, .subprocess, .systemPackage,
+                "swe-agent", "Agents", "LanguageModels", "ModelHub", "TestSupport", "Workflow", .asyncHTTPClient,
+                .hummingbird, .httpTypes, .nioCore, .nioFoundationCompat, .nioHTTP1, .subprocess, .systemPackage,
             ],
             swiftSettings: settings
         ),
         .target(
             name: "TestSupport",
             dependencies: [
-                "LanguageModels", "Sandboxes", .asyncHTTPClient, .hummingbird, .logging, .nioCore, .serviceLifecycle,
-                .subprocess, .systemPackage,
+                "LanguageModels", "Sandboxes", .asyncHTTPClient, .crypto, .hummingbird, .logging, .nioCore,
+                .serviceLifecycle, .subprocess, .systemPackage,
             ],
             path: "Tests/TestSupport",
             swiftSettings: settings
@@ -132,7 +132,9 @@ let package = Package(
         .testTarget(name: "TaskStoreTests", dependencies: ["Workflow", "TaskStore"], swiftSettings: settings),
         .testTarget(
             name: "LanguageModelsTests",
-            dependencies: ["LanguageModels", "TestSupport", .asyncHTTPClient, .nioCore, .nioHTTP1],
+            dependencies: [
+                "LanguageModels", "LocalInference", "ModelHub", "TestSupport", .asyncHTTPClient, .nioCore, .nioHTTP1,
+            ],
             swiftSettings: settings
         ),
         .testTarget(

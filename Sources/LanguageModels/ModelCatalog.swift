@@ -1,5 +1,7 @@
 public import AsyncHTTPClient
 import Foundation
+import LocalInference
+import ModelHub
 
 /// Makes models from the names that `MODEL_NAME` takes:
 ///
@@ -10,17 +12,21 @@ import Foundation
 /// | `openai/ID` | the OpenAI model of that id |
 /// | `gemini/ID` | the Gemini model of that id |
 /// | `openai-compatible/ID` | a model of the server at `OPENAI_BASE_URL` |
+/// | `local/ID` | the model of that hub id or folder, run inside this process, see ``LocalLanguageModel`` |
 /// | `replay/FILE` | the replies recorded in a file, see ``ReplayModel`` |
 ///
 /// To add a provider, add a case to `Provider` and what the compiler then asks for.
 public struct ModelCatalog: Sendable {
     private let settings: ModelSettings
     private let http: ModelHTTPClient
+    /// The models that run inside this process; all copies of the catalog share them.
+    public let localModels: LocalModels?
 
     /// - Parameter client: The connections, made with ``ModelHTTPClient/configuration``. Whoever made it shuts it down.
     public init(settings: ModelSettings, client: HTTPClient) {
         self.settings = settings
         self.http = ModelHTTPClient(client: client, timeout: settings.timeout, idleTimeout: settings.idleTimeout)
+        localModels = settings.local.map { LocalModels(settings: $0) }
     }
 
     /// The model of a name: the provider, inside the text protocol if that is wanted, inside retries.
@@ -32,10 +38,16 @@ public struct ModelCatalog: Sendable {
         onRetry: @escaping @Sendable (String) -> Void = { _ in }
     ) throws -> any LanguageModel {
         var model = try provider(named: name)
-        // Neither a recording nor a model in this process is busy or out of reach.
-        if model is ReplayModel || model is any CompletingModel { return model }
-        if settings.textProtocol { model = TextProtocolModel(model) }
+        if model is ReplayModel { return model }
+        if settings.textProtocol || !model.capabilities.toolCalling { model = TextProtocolModel(model) }
         return RetryingModel(model, policy: settings.retryPolicy, onRetry: onRetry)
+    }
+
+    /// The model of a name as it is, if it continues texts; `nil` for every other.
+    ///
+    /// - Throws: ``ModelNameError``
+    public func completingModel(named name: String) throws -> (any CompletingModel)? {
+        try provider(named: name) as? any CompletingModel
     }
 
     /// Checks that a model can be made, without asking it anything.
@@ -47,6 +59,7 @@ public struct ModelCatalog: Sendable {
         case openAI = "openai"
         case gemini
         case openAICompatible = "openai-compatible"
+        case local
         case replay
     }
 
@@ -65,6 +78,7 @@ public struct ModelCatalog: Sendable {
         case .openAI: return try openAI(id: id)
         case .gemini: return try gemini(id: id)
         case .openAICompatible: return try openAICompatible(id: id)
+        case .local: return try local(id: id)
         case .replay:
             do {
                 return try ReplayModel(file: URL(filePath: id))
@@ -104,6 +118,16 @@ public struct ModelCatalog: Sendable {
         case .responses:
             OpenAIResponsesModel(
                 id: id, name: name, baseURL: baseURL, key: key, http: http, streaming: settings.streaming)
+        }
+    }
+
+    private func local(id: String) throws -> any LanguageModel {
+        guard let local = settings.local, let localModels else { throw ModelNameError.unknownName("local/\(id)") }
+        do {
+            let configuration = try ModelConfiguration(directory: local.hub.directory(of: id))
+            return LocalLanguageModel(id: id, configuration: configuration, models: localModels)
+        } catch {
+            throw ModelNameError(message: "MODEL_NAME: \(error)")
         }
     }
 

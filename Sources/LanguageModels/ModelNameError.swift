@@ -8,7 +8,7 @@ public struct ModelNameError: Error, CustomStringConvertible {
         return ModelNameError(
             message: """
                 MODEL_NAME=\(name) is no model known here; write ops-4.5, gemini-3.5, openai/ID, gemini/ID, \
-                openai-compatible/ID or replay/FILE
+                openai-compatible/ID, local/ID or replay/FILE
                 """)
     }
 }

@@ -21,6 +21,8 @@ public struct ModelSettings: Sendable {
     public var opsModel: String
     /// The model that `gemini-3.5` stands for, an id of Gemini's.
     public var geminiModel: String
+    /// How models that run inside this process are found and loaded; `nil` where there are none.
+    public var local: LocalModels.Settings?
     /// Whether models are asked through ``TextProtocolModel``, for those without tool calling.
     public var textProtocol: Bool
     /// Whether replies are streamed.
@@ -39,6 +41,7 @@ public struct ModelSettings: Sendable {
         geminiBaseURL: String? = nil,
         opsModel: String = "gpt-4.1",
         geminiModel: String = "gemini-2.5-pro",
+        local: LocalModels.Settings? = nil,
         textProtocol: Bool = false,
         streaming: Bool = true,
         timeout: Duration = .seconds(600),
@@ -52,6 +55,7 @@ public struct ModelSettings: Sendable {
         self.geminiBaseURL = geminiBaseURL
         self.opsModel = opsModel
         self.geminiModel = geminiModel
+        self.local = local
         self.textProtocol = textProtocol
         self.streaming = streaming
         self.timeout = timeout

@@ -34,6 +34,8 @@ public struct PriceTable: Sendable, Hashable {
     }
 
     /// The price of a model; `nil` where the table does not know it.
+    ///
+    /// A model of this process costs nothing, unless the table says otherwise.
     public func price(of model: String) -> ModelPrice? {
         let bare = model.firstIndex(of: "/").map { slash in
             ["openai", "gemini", "models"].contains(model[..<slash]) ? model[slash...].dropFirst() : model[...]
@@ -41,6 +43,7 @@ public struct PriceTable: Sendable, Hashable {
         let names = [model[...], bare ?? model[...]]
         return prices.filter { entry in names.contains { $0.isPriced(by: entry.key) } }
             .max { $0.key.count < $1.key.count }?.value
+            ?? (model.hasPrefix("local/") ? ModelPrice(input: 0, output: 0) : nil)
     }
 
     /// What a request cost, in US dollars; `nil` where the model's price is unknown.

@@ -10,11 +10,20 @@ extension Assembly {
     struct CodingParts: Sendable {
         var agent: CodingAgent
         var sandboxes: ProgramSandboxes
-        var catalog: ModelCatalog
+        let catalog: ModelCatalog
         /// What the programs run in, in a few words.
         var sandbox: String
         /// What a person should know before running anything; `nil` for nothing.
         var warning: String?
+
+        /// The model of a name: one in this process as it is, others with retries.
+        ///
+        /// - Throws: ``ModelNameError``.
+        func model(
+            named name: String, onRetry: @escaping @Sendable (String) -> Void
+        ) throws -> any LanguageModel {
+            try catalog.completingModel(named: name) ?? catalog.model(named: name, onRetry: onRetry)
+        }
 
         /// Checks that a model can be made.
         ///
@@ -96,7 +105,7 @@ extension Assembly {
         let catalog = ModelCatalog(settings: settings.models.catalog, client: http)
         let sandboxes = ProgramSandboxes(provider: provider, interpreter: settings.coding.interpreter)
         let agent = CodingAgent(settings: coding, sandboxes: sandboxes) { name, onRetry in
-            try catalog.model(named: name, onRetry: onRetry)
+            try catalog.completingModel(named: name) ?? catalog.model(named: name, onRetry: onRetry)
         }
         return CodingParts(agent: agent, sandboxes: sandboxes, catalog: catalog, sandbox: sandbox, warning: warning)
     }

@@ -19,7 +19,8 @@ struct SWEAgent: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            ServeCommand.self, RunCommand.self, ChatCommand.self, DemoCommand.self, TaskCommand.self, EvalCommand.self,
+            ServeCommand.self, RunCommand.self, ChatCommand.self, DemoCommand.self, TaskCommand.self, ModelCommand.self,
+            EvalCommand.self,
             GraphCommand.self,
         ])
 }

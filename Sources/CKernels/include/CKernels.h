@@ -4,21 +4,12 @@
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
-#include <stdbool.h>
-
-/// What the processor can do, as it says itself (CPUID on x86-64; NEON is part of every 64-bit ARM).
-typedef struct {
-    /// AVX2 with FMA and F16C.
-    bool avx2;
-    /// AVX-512 F, BW, DQ and VL.
-    bool avx512;
-    /// AVX-512 VNNI: dot products of 8-bit integers.
-    bool avx512_vnni;
-    /// AVX-512 BF16: dot products of bfloat16.
-    bool avx512_bf16;
-    bool neon;
-} ck_cpu_features;
-
-ck_cpu_features ck_detect_cpu_features(void);
+#include "ck_checksum.h"
+#include "ck_cpu_features.h"
+#include "ck_kernels.h"
+#include "ck_matrix.h"
+#include "ck_memory.h"
+#include "ck_team.h"
+#include "ck_vector.h"
 
 #endif

@@ -13,7 +13,7 @@ public struct CheckpointTensor: @unchecked Sendable {
     public let elementType: ElementType
     /// Outermost dimension first.
     public let shape: [Int]
-    /// The numbers, little-endian; valid while this tensor or its checkpoint is held.
+    /// The numbers, little-endian, at an address that their size divides; valid while this tensor is held.
     public let bytes: UnsafeRawBufferPointer
     /// What keeps `bytes` mapped.
     let file: AnyObject

@@ -3,7 +3,10 @@ import ArgumentParser
 /// The flags that set what variables set too.
 struct SettingsOptions: ParsableArguments {
     @Option(
-        help: "The model: ops-4.5, gemini-3.5, openai/ID, gemini/ID, openai-compatible/ID or replay/FILE (MODEL_NAME).")
+        help: """
+            The model: ops-4.5, gemini-3.5, openai/ID, gemini/ID, openai-compatible/ID, local/ID or replay/FILE \
+            (MODEL_NAME).
+            """)
     var model: String?
 
     @Option(help: "The least important messages to log: trace, debug, info, notice, warning or error (LOG_LEVEL).")

@@ -1,6 +1,8 @@
 import Foundation
 import LanguageModels
+import LocalInference
 import Logging
+import ModelHub
 import Sandboxes
 
 /// Everything that can be set, read and checked once at the start.
@@ -126,6 +128,7 @@ extension ModelSettings {
             openAIAPI: try reader.choice(.openAIAPI, default: .chat),
             googleKey: reader.string(.googleKey).map { Secret($0) },
             geminiBaseURL: try reader.httpURL(.geminiBaseURL),
+            local: try LocalModels.Settings(reader),
             textProtocol: try reader.choice(.modelProtocol, default: ToolProtocol.tools) == .text,
             streaming: try reader.flag(.modelStreaming, default: true))
         if let seconds = try reader.integer(.modelTimeout, in: 1...86_400) {
@@ -143,6 +146,19 @@ extension ModelSettings {
             throw reader.wrong(variable, "write a model's id, such as gpt-4.1")
         }
         return text
+    }
+}
+
+extension LocalModels.Settings {
+    /// - Throws: ``SettingsError``.
+    init(_ reader: SettingsReader) throws {
+        var loading = LocalModel.Options(
+            quantization: try reader.choice(.localQuantization, default: .int8),
+            threads: try reader.integer(.localThreads, in: 1...256))
+        if let cache = reader.string(.cache) {
+            loading.cache = WeightCache(directory: URL(filePath: cache).appending(path: "models"))
+        }
+        self.init(hub: ModelCache(directory: HubSettings.cacheDirectory(reader)), loading: loading)
     }
 }
 

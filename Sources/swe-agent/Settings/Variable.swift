@@ -12,6 +12,15 @@ enum Variable: String, CaseIterable, Sendable {
     case modelStreaming = "MODEL_STREAMING"
     case modelTimeout = "MODEL_TIMEOUT_SECONDS"
     case modelPrices = "MODEL_PRICES"
+    case localQuantization = "LOCAL_QUANTIZATION"
+    case localThreads = "LOCAL_THREADS"
+    case cache = "SWE_AGENT_CACHE"
+    case hubHome = "HF_HOME"
+    case hubCache = "HF_HUB_CACHE"
+    case hubEndpoint = "HF_ENDPOINT"
+    case hubToken = "HF_TOKEN"
+    case hubTokenPath = "HF_TOKEN_PATH"
+    case hubOffline = "HF_HUB_OFFLINE"
 
     case gitUsername = "GIT_USERNAME"
     case gitEmail = "GIT_EMAIL"
@@ -55,7 +64,7 @@ enum Variable: String, CaseIterable, Sendable {
     /// Whether the value must never be shown.
     var isSecret: Bool {
         switch self {
-        case .openAIKey, .googleKey, .gitToken, .apiToken: true
+        case .openAIKey, .googleKey, .gitToken, .apiToken, .hubToken: true
         default: false
         }
     }

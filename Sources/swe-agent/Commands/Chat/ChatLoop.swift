@@ -27,6 +27,8 @@ struct ChatLoop: Sendable {
     ///
     /// - Throws: `ExitCode` where that was not by `exit` or the end of the input.
     func run(model: String, resume: Bool) async throws {
+        // The person types while a model in this process is loaded; what is wrong with it is said with the first task.
+        async let _: ModelTraining? = try? parts.catalog.completingModel(named: model)?.training
         var model = model
         do {
             if resume { try await showPast() }

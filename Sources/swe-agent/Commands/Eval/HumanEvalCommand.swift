@@ -90,7 +90,7 @@ struct HumanEvalCommand: AsyncParsableCommand {
         progress.show(done)
         let name = settings.models.name
         do {
-            let model = try parts.catalog.model(named: name) { line in Terminal.error.print(line.printable(), .dim) }
+            let model = try parts.model(named: name) { line in Terminal.error.print(line.printable(), .dim) }
             let evaluation = try await HumanEvaluation(
                 agent: parts.agent, model: model, options: settings.coding.options)
             try await withThrowingTaskGroup(of: [HumanEvalSample].self) { group in
