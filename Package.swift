@@ -152,7 +152,8 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
-            name: "AgentsTests", dependencies: ["Agents", "Sandboxes", "LanguageModels", "TestSupport"],
+            name: "AgentsTests",
+            dependencies: ["Agents", "Sandboxes", "LanguageModels", "TaskStore", "TestSupport", "Workflow"],
             swiftSettings: settings),
     ]
 )

@@ -86,7 +86,8 @@ struct ModelCommandTests {
         try await withFolder { folder in
             let outcome = try await run(
                 [
-                    "bench", Self.fixtures + "/starcoder2", "--prompt-tokens", "10", "--new-tokens", "20", "--batch", "3",
+                    "bench", Self.fixtures + "/starcoder2", "--prompt-tokens", "10", "--new-tokens", "20", "--batch",
+                    "3",
                     "--quantization", "int4", "--sampling", "guide", "--runs", "1",
                 ], cache: folder)
             #expect(outcome.exitCode == 0)

@@ -13,6 +13,8 @@ struct Settings: Sendable {
     var git: Git
     /// Where the commands of tasks run.
     var sandbox: LocalSandboxSettings
+    /// How programs are written and run in a chat.
+    var coding: Coding
     /// What a task may use up where its request does not say.
     var limits: Limits
     /// The service's address, directories and capacity.
@@ -92,6 +94,7 @@ extension Settings {
         models = try Models(reader)
         git = try Git(reader)
         sandbox = try LocalSandboxSettings(reader)
+        coding = try Coding(reader, sandbox: sandbox)
         limits = try Limits(reader)
         service = try Service(reader)
         logLevel = try reader.string(.logLevel) == nil ? nil : reader.choice(.logLevel, default: .info)
@@ -195,20 +198,10 @@ extension LocalSandboxSettings {
         guard kind == "local" else {
             throw reader.wrong(.sandboxType, "write local, the only sandbox that this build has")
         }
-        let names = reader.string(.sandboxEnvironment, default: "")
-            .split { $0 == "," || $0.isWhitespace }.map(String.init)
-        for name in names {
-            guard name.wholeMatch(of: /[A-Za-z_][A-Za-z0-9_]*/) != nil, name != "HOME" else {
-                throw reader.wrong(.sandboxEnvironment, "write names of variables with commas between them, not HOME")
-            }
-            guard Variable(rawValue: name)?.isSecret != true else {
-                throw reader.wrong(.sandboxEnvironment, "leave \(name) out: a sandbox never gets swe-agent's own keys")
-            }
-        }
         self.init(
             isolation: try reader.choice(.sandboxIsolation, default: .auto),
             hasNetwork: try reader.flag(.sandboxNetwork, default: true),
-            environmentPassthrough: names)
+            environmentPassthrough: try reader.variableNames(.sandboxEnvironment, default: ""))
     }
 }
 

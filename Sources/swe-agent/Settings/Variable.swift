@@ -33,6 +33,16 @@ enum Variable: String, CaseIterable, Sendable {
     case sandboxEnvironment = "SANDBOX_ENV_PASSTHROUGH"
     case sandboxNetwork = "SANDBOX_NETWORK"
 
+    case modelSamples = "MODEL_SAMPLES"
+    case modelTemperature = "MODEL_TEMPERATURE"
+    case modelTopP = "MODEL_TOP_P"
+    case modelRepetitionPenalty = "MODEL_REPETITION_PENALTY"
+    case modelMaxNewTokens = "MODEL_MAX_NEW_TOKENS"
+    case codeInterpreter = "CODE_INTERPRETER"
+    case codeTimeout = "CODE_TIMEOUT_SECONDS"
+    case codeMemory = "CODE_MEMORY_MB"
+    case subprocessEnvironment = "SUBPROCESS_ENV_PASSTHROUGH"
+
     case maxSteps = "MAX_STEPS"
     case taskTimeout = "TASK_TIMEOUT_SECONDS"
     case commandTimeout = "COMMAND_TIMEOUT_SECONDS"
