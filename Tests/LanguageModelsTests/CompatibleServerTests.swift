@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What servers other than OpenAI's make of Chat Completions.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct CompatibleServerTests {
     private func reply(
         _ reply: ScriptedReply, to request: ModelRequest = .question

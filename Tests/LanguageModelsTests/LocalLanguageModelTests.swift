@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 /// Tiny models with random weights, through the same door as hosted ones.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct LocalLanguageModelTests {
     private static let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "LocalInferenceTests/Fixtures").path()

@@ -4,7 +4,7 @@ import Testing
 
 /// What every provider does when all goes well, and when a model is sloppy. The scripted provider refuses a request that
 /// breaks a rule of its API, so that a conversation that goes on is right.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct ProviderConversationTests {
     @Test(arguments: Wire.allCases)
     func callsToolsOverSeveralTurns(_ wire: Wire) async throws {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// What every provider makes of failures: the kind of error decides whether a request is repeated.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct ProviderFailureTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var status: Int

@@ -3,7 +3,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct RetryingModelTests {
     /// A model that fails as told, then answers. A mutex, as models are asked from anywhere.
     private final class FailingModel: LanguageModel {

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// The scripted provider itself: what the real APIs refuse, it must refuse.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct ScriptedProviderTests {
     struct Breach: Sendable, CustomTestStringConvertible {
         let path: String

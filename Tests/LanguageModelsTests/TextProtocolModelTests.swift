@@ -2,7 +2,7 @@ import LanguageModels
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct TextProtocolModelTests {
     private static let plan = ToolDefinition(
         name: "record_plan", description: "Records the plan.",
