@@ -1,9 +1,10 @@
 #include "ck_kernels.h"
 #include "ck_cpu_features.h"
+#include "half.h"
 
 extern const ck_kernels ck_kernels_portable;
 #if defined(__x86_64__)
-extern const ck_kernels ck_kernels_avx2, ck_kernels_avx512;
+extern const ck_kernels ck_kernels_avx2, ck_kernels_avx512, ck_kernels_avx512_bf16;
 #elif defined(__aarch64__)
 extern const ck_kernels ck_kernels_neon;
 #endif
@@ -16,6 +17,8 @@ const ck_kernels *ck_kernels_for(ck_instruction_set set) {
 #if defined(__x86_64__)
     case CK_AVX2: return features.avx2 ? &ck_kernels_avx2 : NULL;
     case CK_AVX512: return features.avx2 && features.avx512_vnni ? &ck_kernels_avx512 : NULL;
+    case CK_AVX512_BF16:
+        return features.avx2 && features.avx512_vnni && features.avx512_bf16 ? &ck_kernels_avx512_bf16 : NULL;
 #elif defined(__aarch64__)
     case CK_NEON: return features.neon_dot ? &ck_kernels_neon : NULL;
 #endif
@@ -33,4 +36,11 @@ const ck_kernels *ck_best_kernels(void) {
 
 void ck_interleave(const float *values, size_t columns, float *interleaved, size_t stride) {
     for (size_t k = 0; k < columns; k++) interleaved[k * stride] = values[k];
+}
+
+void ck_interleave_bfloats(const float *values, size_t columns, uint32_t *interleaved, size_t stride) {
+    for (size_t k = 0; k < columns; k += 2) {
+        uint32_t second = k + 1 < columns ? ck_bfloat_from_float(values[k + 1]) : 0;
+        interleaved[k / 2 * stride] = second << 16 | ck_bfloat_from_float(values[k]);
+    }
 }

@@ -7,6 +7,7 @@
 #pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
 
 #define CK_WIDTH 4
+#define CK_BFLOAT_PAIRS 0
 #define CK_HALF_HARDWARE 1
 #include "vector_template.h"
 

@@ -1,6 +1,7 @@
 // Kernels in plain C, for processors without any of the others, and to check the others against.
 
 #define CK_WIDTH 4
+#define CK_BFLOAT_PAIRS 0
 #define CK_HALF_HARDWARE 0
 #include "vector_template.h"
 

@@ -5,6 +5,7 @@
 //
 //   tile_fp32, tile_bf16(panels, columns, w, panel_bytes, x, group, inputs, sums)
 //   tile_int8, tile_int4(panels, columns, w, panel_bytes, x, group, blocks, sums)
+//   CK_BFLOAT_PAIRS: 1 where tile_bf16 reads pairs of bfloat16 as activations, 0 where it reads floats
 //   FLOAT_REGISTER_COLUMNS, INTEGER_REGISTER_COLUMNS: how many pairs of a panel and a column fit in the registers
 //
 // Tiles add to sums[panel][column][16]. Their first two arguments are constants, so that the compiler unrolls the loops over
@@ -31,7 +32,9 @@ TILE add_tile(
     w += first / unit * ck_panel_bytes(format, unit);
     if (format == CK_FP32 || format == CK_BF16) {
         size_t group = ck_float_group(x->count);
-        const float *values = x->values + ck_interleaved(column, group, x->columns) + first * group;
+        size_t start = ck_interleaved(column, group, x->columns);
+        const float *values = x->values + start + first * group;
+        if (format == CK_BF16 && CK_BFLOAT_PAIRS) values = (const float *)x->bfloats + start + first / 2 * group;
         if (format == CK_FP32) tile_fp32(panels, columns, w, panel_bytes, values, group, end - first, sums);
         if (format == CK_BF16) tile_bf16(panels, columns, w, panel_bytes, values, group, end - first, sums);
     } else {

@@ -11,7 +11,8 @@ struct InstructionSet: CustomTestStringConvertible, Sendable {
     var testDescription: String { name }
     var vector: ck_vector_operations { kernels.pointee.vector }
 
-    static let available: [InstructionSet] = [CK_PORTABLE, CK_AVX2, CK_AVX512, CK_NEON].compactMap { set in
+    static let available: [InstructionSet] = [CK_PORTABLE, CK_AVX2, CK_AVX512, CK_AVX512_BF16, CK_NEON].compactMap {
+        set in
         ck_kernels_for(set).map { InstructionSet(name: String(cString: $0.pointee.name), kernels: $0) }
     }
 }

@@ -58,6 +58,9 @@ typedef struct {
     size_t count, columns;
     /// For fp32 and bf16, in groups of `ck_float_group(count)`: a single row lies as it is.
     const float *values;
+    /// For bf16 on processors that multiply pairs of bfloat16, laid out like `values`, a pair taking one place of the
+    /// two.
+    const uint32_t *bfloats;
     /// For int8 and int4, `ck_blocks(columns)` a row, in groups of `ck_block_group(count)`.
     const ck_activation_block *blocks;
 } ck_activations;

@@ -64,7 +64,9 @@ extension PackedMatrix {
     ) {
         guard count > 0, let columns = products.first?.matrix.columns else { return }
         precondition(products.allSatisfy { $0.matrix.columns == columns })
-        let input = InputLayout(count: count, columns: columns, quantizations: products.map(\.matrix.quantization))
+        let input = InputLayout(
+            count: count, columns: columns, quantizations: products.map(\.matrix.quantization),
+            bfloatPairs: kernels.pointee.bfloat_pairs)
         let work = products.map { (panels: ck_panels($0.matrix.rows), outputs: $0.outputs, product: $0) }
         let panels = work.reduce(0) { $0 + $1.panels }
         team.withScratch(shared: input.byteCount, each: 0) { scratch in
@@ -100,36 +102,43 @@ private struct InputLayout {
     let count: Int
     let columns: Int
     let floatBytes: Int
+    let bfloatBytes: Int
     let blockBytes: Int
 
-    init(count: Int, columns: Int, quantizations: [Quantization]) {
+    init(count: Int, columns: Int, quantizations: [Quantization], bfloatPairs: Bool) {
         self.count = count
         self.columns = columns
         // The last group has room for all of its rows. A single row of floats is read where it is.
         let floatGroup = ck_float_group(count)
         let blockGroup = ck_block_group(count)
-        let floats = count > 1 && quantizations.contains { $0 == .fp32 || $0 == .bf16 }
+        let floats = count > 1 && quantizations.contains { $0 == .fp32 || $0 == .bf16 && !bfloatPairs }
+        let bfloats = bfloatPairs && quantizations.contains(.bf16)
         let blocks = quantizations.contains { $0 == .int8 || $0 == .int4 }
         let padded = { (group: Int) in (count + group - 1) / group * group }
         floatBytes = floats ? padded(floatGroup) * columns * MemoryLayout<Float>.stride : 0
+        bfloatBytes = bfloats ? padded(floatGroup) * columns * MemoryLayout<UInt32>.stride : 0
         blockBytes =
             blocks ? padded(blockGroup) * ck_blocks(columns) * MemoryLayout<ck_activation_block>.stride : 0
     }
 
-    var byteCount: Int { floatBytes + blockBytes }
+    var byteCount: Int { floatBytes + bfloatBytes + blockBytes }
 
     private func floats(in memory: UnsafeMutableRawPointer) -> UnsafeMutablePointer<Float> {
         memory.assumingMemoryBound(to: Float.self)
     }
 
     private func blocks(in memory: UnsafeMutableRawPointer) -> UnsafeMutablePointer<ck_activation_block> {
-        (memory + floatBytes).assumingMemoryBound(to: ck_activation_block.self)
+        (memory + floatBytes + bfloatBytes).assumingMemoryBound(to: ck_activation_block.self)
+    }
+
+    private func bfloats(in memory: UnsafeMutableRawPointer) -> UnsafeMutablePointer<UInt32> {
+        (memory + floatBytes).assumingMemoryBound(to: UInt32.self)
     }
 
     func activations(_ x: UnsafePointer<Float>, in memory: UnsafeMutableRawPointer) -> ck_activations {
         ck_activations(
             count: count, columns: columns, values: floatBytes > 0 ? UnsafePointer(floats(in: memory)) : x,
-            blocks: blocks(in: memory))
+            bfloats: bfloats(in: memory), blocks: blocks(in: memory))
     }
 
     func lay(
@@ -141,6 +150,10 @@ private struct InputLayout {
             if floatBytes > 0 {
                 let group = ck_float_group(count)
                 ck_interleave(values, columns, floats(in: memory) + ck_interleaved(row, group, columns), group)
+            }
+            if bfloatBytes > 0 {
+                let group = ck_float_group(count)
+                ck_interleave_bfloats(values, columns, bfloats(in: memory) + ck_interleaved(row, group, columns), group)
             }
             if blockBytes > 0 {
                 let group = ck_block_group(count)
