@@ -101,16 +101,16 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "swe-agent", "Agents", "LanguageModels", "TestSupport", "Workflow", .asyncHTTPClient, .hummingbird,
-                .httpTypes, .nioCore, .nioFoundationCompat, .nioHTTP1, .subprocess, .systemPackage,
+                "swe-agent", "Agents", "LanguageModels", "ModelHub", "TestSupport", "Workflow", .asyncHTTPClient,
+                .hummingbird, .httpTypes, .nioCore, .nioFoundationCompat, .nioHTTP1, .subprocess, .systemPackage,
             ],
             swiftSettings: settings
         ),
         .target(
             name: "TestSupport",
             dependencies: [
-                "LanguageModels", "Sandboxes", .asyncHTTPClient, .hummingbird, .logging, .nioCore, .serviceLifecycle,
-                .subprocess, .systemPackage,
+                "LanguageModels", "Sandboxes", .asyncHTTPClient, .crypto, .hummingbird, .logging, .nioCore,
+                .serviceLifecycle, .subprocess, .systemPackage,
             ],
             path: "Tests/TestSupport",
             swiftSettings: settings

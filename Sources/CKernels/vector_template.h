@@ -334,7 +334,7 @@ TILE attend_stretch(
 TILE attend_with(
     size_t count, bool half, const float *queries, size_t query_stride, const ck_attended *cache, size_t dimension,
     float factor, float *scores, float *outputs, size_t output_stride) {
-    size_t positions = cache->positions, stride = positions + count;
+    size_t positions = cache->positions, stride = positions + count - 1;
     float inverses[CK_ATTENDING];
     score(count, half, queries, query_stride, cache, 0, positions, dimension, factor, scores, stride);
     for (size_t q = 0; q < count; q++) {

@@ -113,7 +113,8 @@ public final class LocalModel: Sendable {
     ) async throws -> Generation {
         try options.check()
         let prompt = tokens.isEmpty ? [configuration.endTokens.min() ?? 0] : tokens
-        guard (prompt + (options.forcedTokens ?? [])).allSatisfy({ (0..<configuration.vocabularySize).contains($0) }) else {
+        guard (prompt + (options.forcedTokens ?? [])).allSatisfy({ (0..<configuration.vocabularySize).contains($0) })
+        else {
             throw GenerationError.invalidOption(
                 "the prompt has a token that is not among the model's \(configuration.vocabularySize)")
         }

@@ -5,8 +5,9 @@ import Testing
 struct CommandLineTests {
     static let commands = [
         [], ["serve"], ["run"], ["demo"], ["graph"], ["task"], ["task", "submit"], ["task", "list"], ["task", "show"],
-        ["task", "logs"], ["task", "cancel"], ["task", "answer"], ["task", "patch"], ["model"], ["model", "generate"],
-        ["model", "bench"],
+        ["task", "logs"], ["task", "cancel"], ["task", "answer"], ["task", "patch"],
+        ["model"], ["model", "pull"], ["model", "list"], ["model", "rm"],
+        ["model", "generate"], ["model", "bench"],
     ]
 
     @Test(arguments: commands) func helpSaysWhatItIsForOnStandardOutput(command: [String]) async throws {
@@ -25,6 +26,7 @@ struct CommandLineTests {
     @Test(arguments: [
         ["bogus"], ["serve", "--bogus"], ["serve", "--port", "x"], ["run"], ["run", "--repo", "."], ["task", "show"],
         ["task", "answer", "id"], ["task", "list", "--limit", "0"], ["graph", "none"],
+        ["model", "pull"], ["model", "rm"],
     ])
     func wrongUseEndsWith2AndSaysSoOnStandardError(arguments: [String]) async throws {
         let outcome = try await Program.run(arguments)
@@ -45,6 +47,11 @@ struct CommandLineTests {
         (["run", "--repo", "ext::sh", "--goal", "x"], ["OPENAI_API_KEY": "sk-1"], "write https://host/path"),
         (["run", "--repo", "/", "--goal", " "], ["OPENAI_API_KEY": "sk-1"], "goal"),
         (["task", "list"], ["SWE_AGENT_URL": "example.com"], "SWE_AGENT_URL"),
+        (["model", "pull", "../x"], [:], "write it as org/name"),
+        (["model", "pull", "a/b", "--revision", ".."], [:], "no revision"),
+        (["model", "pull", "a/b"], ["HF_ENDPOINT": "hub.example.com"], "HF_ENDPOINT"),
+        (["model", "pull", "a/b"], ["HF_TOKEN": "hf one"], "HF_TOKEN"),
+        (["model", "pull", "a/b"], ["HF_HUB_OFFLINE": "maybe"], "HF_HUB_OFFLINE"),
     ])
     func aSettingThatIsMissingOrWrongStopsTheStartWithOneLine(
         arguments: [String], environment: [String: String], name: String

@@ -54,14 +54,15 @@ import Testing
         #expect(error("llama", ["model_type": nil]).contains("codegen"))
     }
 
-    @Test(arguments: [
-        ("hidden_size", -64), ("hidden_size", 1 << 40), ("num_hidden_layers", 0), ("num_hidden_layers", 1 << 30),
-        ("num_attention_heads", 0), ("num_attention_heads", 3), ("num_key_value_heads", 3), ("vocab_size", Int.max),
-        ("vocab_size", 1.5), ("intermediate_size", "many"), ("max_position_embeddings", Int.max), ("head_dim", 0),
-        ("head_dim", 15), ("rms_norm_eps", -1), ("rope_theta", 0), ("tie_word_embeddings", "yes"),
-        ("hidden_act", "relu6"), ("eos_token_id", 320), ("eos_token_id", ["a"]), ("rope_scaling", "linear"),
-        ("quantization_config", ["bits": 4]),
-    ] as [(String, any Sendable)])
+    @Test(
+        arguments: [
+            ("hidden_size", -64), ("hidden_size", 1 << 40), ("num_hidden_layers", 0), ("num_hidden_layers", 1 << 30),
+            ("num_attention_heads", 0), ("num_attention_heads", 3), ("num_key_value_heads", 3), ("vocab_size", Int.max),
+            ("vocab_size", 1.5), ("intermediate_size", "many"), ("max_position_embeddings", Int.max), ("head_dim", 0),
+            ("head_dim", 15), ("rms_norm_eps", -1), ("rope_theta", 0), ("tie_word_embeddings", "yes"),
+            ("hidden_act", "relu6"), ("eos_token_id", 320), ("eos_token_id", ["a"]), ("rope_scaling", "linear"),
+            ("quantization_config", ["bits": 4]),
+        ] as [(String, any Sendable)])
     func whatCannotBeIsNamed(_ key: String, _ value: any Sendable) {
         let message = error("llama", [key: value])
         #expect(message.contains("config.json"))

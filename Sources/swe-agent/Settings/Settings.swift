@@ -151,18 +151,10 @@ extension LocalModels.Settings {
             quantization: try reader.choice(.localQuantization, default: .int8),
             threads: try reader.integer(.localThreads, in: 1...256))
         if let cache = reader.string(.cache) {
-            loading.cache = WeightCache(directory: URL(filePath: cache).appending(path: "models"))
+            let path = NSString(string: cache).expandingTildeInPath
+            loading.cache = WeightCache(directory: URL(filePath: path).appending(path: "models"))
         }
-        self.init(hub: ModelCache(directory: Self.hubCache(reader)), loading: loading)
-    }
-
-    /// Where Python's tools keep the models of the hub.
-    private static func hubCache(_ reader: SettingsReader) -> String {
-        if let cache = reader.string(.hubCache) { return cache }
-        let home =
-            reader.string(.hubHome)
-            ?? (ProcessInfo.processInfo.environment["XDG_CACHE_HOME"] ?? NSHomeDirectory() + "/.cache") + "/huggingface"
-        return home + "/hub"
+        self.init(hub: ModelCache(directory: HubSettings.cacheDirectory(reader)), loading: loading)
     }
 }
 

@@ -17,6 +17,10 @@ enum Variable: String, CaseIterable, Sendable {
     case cache = "SWE_AGENT_CACHE"
     case hubHome = "HF_HOME"
     case hubCache = "HF_HUB_CACHE"
+    case hubEndpoint = "HF_ENDPOINT"
+    case hubToken = "HF_TOKEN"
+    case hubTokenPath = "HF_TOKEN_PATH"
+    case hubOffline = "HF_HUB_OFFLINE"
 
     case gitUsername = "GIT_USERNAME"
     case gitEmail = "GIT_EMAIL"
@@ -49,7 +53,7 @@ enum Variable: String, CaseIterable, Sendable {
     /// Whether the value must never be shown.
     var isSecret: Bool {
         switch self {
-        case .openAIKey, .googleKey, .gitToken: true
+        case .openAIKey, .googleKey, .gitToken, .hubToken: true
         default: false
         }
     }

@@ -39,6 +39,7 @@ struct DotEnvFileTests {
         // What stands in the comments are the defaults, but for those that say they are not.
         let examples = [
             "MODEL_PRICES", "OPENAI_BASE_URL", "SANDBOX_ENV_PASSTHROUGH", "MAX_COST_USD", "GEMINI_BASE_URL",
+            "LOCAL_THREADS",
         ]
         let all = text.split(separator: "\n").filter { line in !examples.contains { line.hasPrefix("#\($0)=") } }
             .map { $0.firstMatch(of: /^#([A-Z0-9_]+=.*)$/).map { String($0.1) } ?? String($0) }

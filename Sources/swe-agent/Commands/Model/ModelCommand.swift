@@ -3,6 +3,9 @@ import ArgumentParser
 struct ModelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "model",
-        abstract: "Run models inside this process: generate, bench.",
-        subcommands: [ModelGenerateCommand.self, ModelBenchCommand.self])
+        abstract: "Keep models on this machine and run them: pull, list, rm, generate, bench.",
+        subcommands: [
+            ModelPullCommand.self, ModelListCommand.self, ModelRemoveCommand.self, ModelGenerateCommand.self,
+            ModelBenchCommand.self,
+        ])
 }
