@@ -41,7 +41,9 @@ struct ModelCatalogTests {
     func namesTheNamesThereAre(_ name: String) throws {
         let text = try complaint(name, ModelSettings(openAIKey: key))
         #expect(text.contains("MODEL_NAME="))
-        #expect(text.contains("ops-4.5, gemini-3.5, openai/ID, gemini/ID, openai-compatible/ID, local/ID or replay/FILE"))
+        #expect(
+            text.contains(
+                "ops-4.5, gemini-3.5, openai/ID, gemini/ID, openai-compatible/ID, local/ID or replay/FILE"))
     }
 
     @Test(arguments: ["openai/gpt 4", "openai/../x", "gemini/a/b", "gemini/a:b?c", "openai/Ü"])
