@@ -20,6 +20,7 @@ extension Target.Dependency {
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
     static let logging = product(name: "Logging", package: "swift-log")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
     static let nioFoundationCompat = product(name: "NIOFoundationCompat", package: "swift-nio")
@@ -70,7 +71,10 @@ let package = Package(
         ),
         .target(
             name: "Server",
-            dependencies: ["Agents", "Workflow", .httpTypes, .hummingbird, .logging, .nioCore, .serviceLifecycle],
+            dependencies: [
+                "Agents", "Workflow", .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .logging, .nioCore,
+                .serviceLifecycle,
+            ],
             swiftSettings: settings
         ),
         .target(
@@ -148,7 +152,8 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
-            name: "AgentsTests", dependencies: ["Agents", "Sandboxes", "LanguageModels", "TestSupport"],
+            name: "AgentsTests",
+            dependencies: ["Agents", "Sandboxes", "LanguageModels", "TaskStore", "TestSupport", "Workflow"],
             swiftSettings: settings),
     ]
 )

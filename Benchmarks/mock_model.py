@@ -19,21 +19,25 @@ import re
 import time
 
 HAND_IN = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"
-TASK = re.compile(r"task-id:[\w-]+")
+# Requests are searched and not parsed: the server shares two cores with what it measures.
+TASK = re.compile(rb"task-id:[\w-]+")
+MODEL = re.compile(rb'"model"\s*:\s*"([^"]*-(\d+))"')
+ASSISTANT = re.compile(rb'"role"\s*:\s*"assistant"')
+STREAM = re.compile(rb'"stream"\s*:\s*true')
+TOOL = re.compile(rb'"name"\s*:\s*"(submit_plan|submit_review|submit)"\s*,\s*"(?:description|parameters|strict)"'
+                  rb'|"function"\s*:\s*\{[^{}]*"name"\s*:\s*"(submit_plan|submit_review|submit)"')
 
 gaps: list[float] = []
 waiting: dict[tuple, float] = {}
 numbers = itertools.count(1)
 
 
-def next_call(request: dict) -> tuple[str, str, dict, bool]:
+def next_call(body: bytes) -> tuple[str, str, dict, bool]:
     """The conversation that a request belongs to, and the tool that is called next."""
-    tools = {tool["function"]["name"] for tool in request.get("tools", [])}
-    messages = request["messages"]
-    done = sum(message["role"] == "assistant" for message in messages)
-    commands = int(request["model"].rpartition("-")[2])
-    first = next(message["content"] for message in messages if message["role"] == "user")
-    task = TASK.search(first if isinstance(first, str) else json.dumps(first))
+    tools = {name.decode() for match in TOOL.findall(body) for name in match if name}
+    done = len(ASSISTANT.findall(body))
+    commands = int(MODEL.search(body).group(2))
+    task = TASK.search(body)
     conversation = (task and task.group(), "submit_plan" in tools, "submit_review" in tools)
 
     if "submit_plan" in tools:
@@ -51,14 +55,14 @@ def next_call(request: dict) -> tuple[str, str, dict, bool]:
     return conversation, "submit", {"summary": "Wrote a note."}, False
 
 
-def reply(request: dict, tool: str, arguments: dict) -> tuple[str, bytes]:
+def reply(body: bytes, tool: str, arguments: dict) -> tuple[str, bytes]:
     """Content type and body of the reply that calls a tool."""
     number = next(numbers)
-    base = {"id": f"chatcmpl-{number}", "created": int(time.time()), "model": request["model"]}
+    base = {"id": f"chatcmpl-{number}", "created": int(time.time()), "model": MODEL.search(body).group(1).decode()}
     usage = {"prompt_tokens": 1000, "completion_tokens": 20, "total_tokens": 1020}
     call = {"id": f"call_{number}", "type": "function",
             "function": {"name": tool, "arguments": json.dumps(arguments)}}
-    if not request.get("stream"):
+    if not STREAM.search(body):
         message = {"role": "assistant", "content": "On it.", "tool_calls": [call]}
         choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
         return "application/json", json.dumps(
@@ -82,11 +86,10 @@ def answer(method: str, path: str, body: bytes, received: float) -> tuple[str, s
         return "200 OK", "application/json", b"{}", None
     if (method, path) != ("POST", "/v1/chat/completions"):
         return "404 Not Found", "application/json", b'{"error":{"message":"no such route"}}', None
-    request = json.loads(body)
-    conversation, tool, arguments, is_command = next_call(request)
+    conversation, tool, arguments, is_command = next_call(body)
     if (since := waiting.pop(conversation, None)) is not None:
         gaps.append((received - since) * 1e3)
-    kind, content = reply(request, tool, arguments)
+    kind, content = reply(body, tool, arguments)
     return "200 OK", kind, content, conversation if is_command else None
 
 

@@ -8,8 +8,8 @@ public struct LocalLanguageModel: LanguageModel {
     public let name: String
     public let capabilities: ModelCapabilities
 
-    private let id: String
-    private let models: LocalModels
+    let id: String
+    let models: LocalModels
     private let sampling: SamplingOptions
 
     /// What the coding agent's guide asks with, but for its repetition penalty, which spoils code that has to repeat what
@@ -35,9 +35,9 @@ public struct LocalLanguageModel: LanguageModel {
         to request: ModelRequest,
         onDelta: @escaping @Sendable (ModelDelta) -> Void
     ) async throws -> ModelReply {
-        do {
+        try await naming {
             let model = try await models.model(id)
-            let prompt = Self.prompt(for: request, model.tokenizer)
+            let prompt = Self.prompt(system: request.system, messages: request.messages, model.tokenizer)
             var options = GenerationOptions(sampling: sampling, maxNewTokens: max(1, request.maxOutputTokens))
             if let temperature = request.temperature { options.sampling.temperature = Float(temperature) }
             var completion: Completion?
@@ -52,6 +52,15 @@ public struct LocalLanguageModel: LanguageModel {
                 turn: AssistantTurn(text: completion.text),
                 finish: completion.ending == .length ? .length : .stop,
                 usage: TokenUsage(inputTokens: prompt.count, outputTokens: completion.tokens.count), model: name)
+        }
+    }
+
+    /// Runs `body`, and says of its errors which model they are about.
+    ///
+    /// - Throws: ``ModelError``, or `CancellationError`.
+    func naming<Result>(_ body: () async throws -> Result) async throws -> Result {
+        do {
+            return try await body()
         } catch let error as GenerationError {
             if case .contextLength = error { throw ModelError(.contextLength, "\(name): \(error)") }
             throw ModelError(.invalidRequest, "\(name): \(error)")
@@ -61,15 +70,15 @@ public struct LocalLanguageModel: LanguageModel {
     }
 
     /// The tokens that the model continues.
-    private static func prompt(for request: ModelRequest, _ tokenizer: Tokenizer) -> [Int] {
-        let turns = request.messages.map { message in
+    static func prompt(system: String, messages conversation: [Message], _ tokenizer: Tokenizer) -> [Int] {
+        let turns = conversation.map { message in
             switch message {
             case .user(let text): ChatMessage(.user, text)
             case .assistant(let turn): ChatMessage(.assistant, turn.text)
             case .toolResults(let results): ChatMessage(.user, results.map(\.content).joined(separator: "\n\n"))
             }
         }
-        let messages = (request.system.isEmpty ? [] : [ChatMessage(.system, request.system)]) + turns
+        let messages = (system.isEmpty ? [] : [ChatMessage(.system, system)]) + turns
         guard let template = tokenizer.chatTemplate else {
             return tokenizer.encode(messages.map(\.content).joined(separator: "\n\n"))
         }

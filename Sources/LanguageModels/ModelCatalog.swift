@@ -43,6 +43,13 @@ public struct ModelCatalog: Sendable {
         return RetryingModel(model, policy: settings.retryPolicy, onRetry: onRetry)
     }
 
+    /// The model of a name as it is, if it continues texts; `nil` for every other.
+    ///
+    /// - Throws: ``ModelNameError``
+    public func completingModel(named name: String) throws -> (any CompletingModel)? {
+        try provider(named: name) as? any CompletingModel
+    }
+
     /// Checks that a model can be made, without asking it anything.
     ///
     /// - Throws: ``ModelNameError``

@@ -74,6 +74,10 @@ actor LocalSandbox: Sandbox {
         return path
     }
 
+    func start() async throws {
+        try await inTurn { _ = try await readyShell() }
+    }
+
     func killProcesses() async throws {
         guard let shell else { return }
         await shell.kill()

@@ -37,16 +37,21 @@ public struct LocalSandboxProvider: SandboxProvider {
 
         let state = "\(HostPath.real(root))/.state"
         let emptyFile = "\(state)/empty"
+        let emptyDirectory = "\(state)/empty-directory"
         do {
-            try FileManager.default.createDirectory(
-                atPath: state, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            for directory in [state, emptyDirectory] {
+                try FileManager.default.createDirectory(
+                    atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            }
             try Data().write(to: URL(filePath: emptyFile))
         } catch {
             throw SandboxError(
                 .failed, "The workspace directory \(root) cannot be written: \(error.localizedDescription)")
         }
         self.root = HostPath.real(root)
-        view = .host(settings: settings, environment: hostEnvironment, root: self.root, emptyFile: emptyFile)
+        view = .host(
+            settings: settings, environment: hostEnvironment, root: self.root, emptyFile: emptyFile,
+            emptyDirectory: emptyDirectory)
         // With bubblewrap the namespace ends with the service, and nothing else has to.
         dyingWithParent = if case .none = isolation { try await Self.setpriv(search) } else { [] }
     }

@@ -33,6 +33,11 @@ public protocol Sandbox: Sendable {
     /// - Returns: The path that commands in the sandbox clone from.
     func provide(repository hostPath: String) async throws -> String
 
+    /// Starts what commands need, so that the first one does not have to wait for it. Nothing depends on this call.
+    ///
+    /// - Throws: ``SandboxError`` where a command would fail to start, or `CancellationError`.
+    func start() async throws
+
     /// Kills every process of the sandbox. The next command gets a fresh shell.
     func killProcesses() async throws
 }

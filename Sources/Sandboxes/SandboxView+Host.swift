@@ -6,8 +6,10 @@ extension SandboxView {
     /// - Parameters:
     ///   - root: The directory with the workspaces of all tasks.
     ///   - emptyFile: What hidden files look like.
+    ///   - emptyDirectory: What hidden directories look like.
     static func host(
-        settings: LocalSandboxSettings, environment: [String: String], root: String, emptyFile: String
+        settings: LocalSandboxSettings, environment: [String: String], root: String, emptyFile: String,
+        emptyDirectory: String
     ) -> SandboxView {
         let current = FileManager.default.currentDirectoryPath
         var candidates = ["/root", "/home", "/run", "/mnt", "/media", "/srv", "/boot", "/etc/ssh", "/etc/sudoers.d"]
@@ -31,18 +33,20 @@ extension SandboxView {
         view.hiddenFiles = Set(secretFiles.filter(FileManager.default.fileExists).map(realPath))
             .filter { file in !(hidden + replaced).contains { file.isInside($0) } }.sorted()
         view.emptyFile = emptyFile
+        view.emptyDirectory = emptyDirectory
 
         let neverShown = (settings.hiddenDirectories + [root]).map(realPath)
         let search = ProgramSearch(path: environment["PATH"] ?? "")
         // The system's resolver may keep its file where sockets of services are, which are hidden.
         let shown = search.directories.map(installation) + ["/etc/resolv.conf"]
-        view.readablePaths =
-            Set(
-                (shown.map(realPath).filter { path in !neverShown.contains { path.isInside($0) } })
-                    + settings.readablePaths.map(realPath)
-            )
-            .filter { path in FileManager.default.fileExists(atPath: path) && hidden.contains { path.isInside($0) } }
-            .subtracting(hidden).sorted()
+        let readable = Set(
+            shown.map(realPath).filter { path in !neverShown.contains { path.isInside($0) } }
+                + settings.readablePaths.map(realPath)
+        )
+        .filter { path in FileManager.default.fileExists(atPath: path) && hidden.contains { path.isInside($0) } }
+        .subtracting(hidden)
+        // What lies in a readable directory is readable with it.
+        view.readablePaths = readable.filter { path in !readable.contains { $0 != path && path.isInside($0) } }.sorted()
         return view
     }
 

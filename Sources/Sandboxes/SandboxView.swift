@@ -7,6 +7,8 @@ struct SandboxView: Sendable, Hashable {
     /// Files that look empty, by the empty file `emptyFile`.
     var hiddenFiles: [String] = []
     var emptyFile = "/dev/null"
+    /// What a hidden directory looks like in which nothing else is shown.
+    var emptyDirectory = "/var/empty"
     /// Directories and files inside the hidden directories that stay readable.
     var readablePaths: [String] = []
     /// Directories that take the place of others, by the path of that place; writable.
@@ -27,13 +29,20 @@ struct SandboxView: Sendable, Hashable {
             "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc",
         ]
         if !hasNetwork { arguments.append("--unshare-net") }
-        for directory in hiddenDirectories { arguments += ["--tmpfs", directory] }
+        // A file system of its own is dear to make and to take down, and needed only where places for mounts have to be
+        // made in it.
+        let shown = readablePaths + writableDirectories
+        let places = hiddenDirectories.filter { directory in shown.contains { $0.isInside(directory) } }
+        for directory in hiddenDirectories {
+            arguments +=
+                places.contains(directory) ? ["--tmpfs", directory] : ["--ro-bind", emptyDirectory, directory]
+        }
         for (place, directory) in replacements { arguments += ["--bind", directory, place] }
         for file in hiddenFiles { arguments += ["--ro-bind", emptyFile, file] }
         for path in readablePaths { arguments += ["--ro-bind", path, path] }
         for directory in writableDirectories { arguments += ["--bind", directory, directory] }
         // Only now, because the mounts inside needed their places made.
-        for directory in hiddenDirectories { arguments += ["--remount-ro", directory] }
+        for directory in places { arguments += ["--remount-ro", directory] }
         return arguments
     }
 }

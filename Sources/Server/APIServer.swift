@@ -1,6 +1,7 @@
 public import Agents
 import Foundation
 import Hummingbird
+import HummingbirdCore
 public import Logging
 import NIOCore
 public import ServiceLifecycle
@@ -19,18 +20,28 @@ public struct APIServer: Service {
         }
     }
 
+    /// How long a connection may take to send a request, or keep without one. Answers may take any time.
+    private static let idleTimeout: TimeAmount = .seconds(60)
+    /// The bytes of a request's headers, all together, and their number.
+    private static let headerLimit = 32 * 1024
+    private static let headerCount = 100
+    /// Connections at once; whoever comes then waits until one closes.
+    private static let connectionLimit = 4096
+
     private let application: Application<RouterResponder<BasicRequestContext>>
     private let logger: Logger
     private let executor: (any TaskExecutor)?
 
     /// - Parameters:
     ///   - service: What does the work; it runs beside the server, not in it.
+    ///   - access: Who may use it.
     ///   - version: What `/healthz` tells.
     ///   - executor: Where requests are worked on; the default threads without it.
     ///   - onReady: Called with the port once connections are taken.
     public init(
         service: TaskService,
         address: Address,
+        access: Access = Access(),
         version: String,
         logger: Logger,
         executor: (any TaskExecutor)? = nil,
@@ -40,13 +51,22 @@ public struct APIServer: Service {
         self.executor = executor
         let router = Router()
         router.middlewares.add(ErrorMiddleware())
+        router.middlewares.add(OriginMiddleware(access: access))
         let views = TaskViews(service: service)
         HealthRoutes(service: service, version: version).add(to: router)
-        TaskRoutes(service: service, views: views, version: version).add(to: router)
+        TaskRoutes(service: service, views: views, version: version)
+            .add(to: router.group("/agent/tasks").add(middleware: TokenMiddleware(access: access)))
         application = Application(
             router: router,
+            server: .http1(
+                configuration: .init(
+                    idleTimeout: Self.idleTimeout,
+                    httpDecoderConfiguration: .init(
+                        maxHeaderFieldSize: Self.headerLimit, maxHeaderListSize: Self.headerLimit,
+                        maxHeaderFieldCount: Self.headerCount))),
             configuration: ApplicationConfiguration(
-                address: .hostname(address.host, port: address.port), serverName: "swe-agent"),
+                address: .hostname(address.host, port: address.port), serverName: "swe-agent",
+                availableConnectionsDelegate: MaximumAvailableConnections(Self.connectionLimit, logger: logger)),
             onServerRunning: { channel in await onReady(channel.localAddress?.port ?? address.port) },
             logger: logger)
     }

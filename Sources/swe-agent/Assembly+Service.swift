@@ -1,4 +1,5 @@
 import Agents
+import LanguageModels
 import Logging
 import Server
 import ServiceLifecycle
@@ -17,6 +18,7 @@ extension Assembly {
         let server = APIServer(
             service: service,
             address: APIServer.Address(host: settings.service.host, port: settings.service.port),
+            access: access(to: settings.service),
             version: SWEAgent.version,
             logger: logger,
             executor: EventLoopExecutor.shared,
@@ -30,6 +32,11 @@ extension Assembly {
         // Clients of event streams would stay for hours.
         configuration.maximumGracefulShutdownDuration = .seconds(5)
         return ServiceGroup(configuration: configuration)
+    }
+
+    private static func access(to service: Settings.Service) -> Access {
+        let names = service.isOnLoopback ? ["localhost", "127.0.0.1", "[::1]", service.host.lowercased()] : nil
+        return Access(tokens: service.apiTokens.map { $0.reveal() }, hosts: names.map(Set.init))
     }
 }
 

@@ -15,10 +15,12 @@ struct SWEAgent: AsyncParsableCommand {
               swe-agent demo                                  see it work, without any key
               swe-agent run --repo . --goal "Fix the tests"   do one task here and now
               swe-agent serve                                 take tasks over HTTP
+              swe-agent chat                                  have small programs written, run and fixed
             """,
         version: version,
         subcommands: [
-            ServeCommand.self, RunCommand.self, DemoCommand.self, TaskCommand.self, ModelCommand.self,
+            ServeCommand.self, RunCommand.self, ChatCommand.self, DemoCommand.self, TaskCommand.self, ModelCommand.self,
+            EvalCommand.self,
             GraphCommand.self,
         ])
 }

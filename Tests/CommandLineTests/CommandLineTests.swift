@@ -4,10 +4,10 @@ import Testing
 /// What every command has in common: help, version, exit codes.
 struct CommandLineTests {
     static let commands = [
-        [], ["serve"], ["run"], ["demo"], ["graph"], ["task"], ["task", "submit"], ["task", "list"], ["task", "show"],
-        ["task", "logs"], ["task", "cancel"], ["task", "answer"], ["task", "patch"],
-        ["model"], ["model", "pull"], ["model", "list"], ["model", "rm"],
-        ["model", "generate"], ["model", "bench"],
+        [], ["serve"], ["run"], ["chat"], ["demo"], ["graph"], ["task"], ["task", "submit"], ["task", "list"],
+        ["task", "show"], ["task", "logs"], ["task", "cancel"], ["task", "answer"], ["task", "patch"], ["model"],
+        ["model", "pull"], ["model", "list"], ["model", "rm"], ["model", "generate"], ["model", "bench"], ["eval"],
+        ["eval", "humaneval"],
     ]
 
     @Test(arguments: commands) func helpSaysWhatItIsForOnStandardOutput(command: [String]) async throws {

@@ -1,99 +1,131 @@
 import Foundation
-import LanguageModels
-import ModelHub
-import TestSupport
+import Subprocess
+import SystemPackage
 import Testing
 
-@testable import swe_agent
-
-/// `swe-agent model pull`, `list` and `rm` against a hub on loopback.
+/// `model generate` and `model bench`, as users run them.
 struct ModelCommandTests {
-    @Test func aModelIsPulledListedAndRemoved() async throws {
+    private static let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "LocalInferenceTests/Fixtures").path()
+
+    private struct Generated: Decodable {
+        struct Sample: Decodable {
+            var text: String
+            var tokenIds: [Int]
+            var ending: String
+        }
+        var promptTokenIds: [Int]
+        var samples: [Sample]
+        var loadS: Double
+        var totalS: Double
+    }
+
+    private func generated(_ outcome: Program.Outcome) throws -> Generated {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(Generated.self, from: Data(outcome.output.utf8))
+    }
+
+    private func run(_ arguments: [String], cache: String) async throws -> Program.Outcome {
+        try await Program.run(["model"] + arguments, environment: ["SWE_AGENT_CACHE": cache])
+    }
+
+    @Test func streamsTheTextThatItsJSONHas() async throws {
         try await withFolder { folder in
-            try await LoopbackHub.serving(LoopbackHub.model()) { hub in
-                let environment = ["HF_HOME": folder, "HF_ENDPOINT": await hub.endpoint]
-                let pulled = try await Program.run(["model", "pull", LoopbackHub.id], environment: environment)
-                #expect(pulled.exitCode == 0, "\(pulled)")
-                let path = pulled.output.trimmingCharacters(in: .newlines)
-                #expect(FileManager.default.fileExists(atPath: path + "/model.safetensors"))
-                let lines = pulled.errors.split(separator: "\n")
-                #expect(lines.first == "acme/tiny-coder: 3 files, 1.03 kB")
-                #expect(lines.contains("model.safetensors  1 kB"))
+            let arguments = [
+                "generate", Self.fixtures + "/llama", "--prompt", "def f(x):\n", "--greedy", "--max-new-tokens", "20",
+                "--quantization", "fp32",
+            ]
+            let plain = try await run(arguments, cache: folder)
+            let json = try generated(try await run(arguments + ["--json"], cache: folder))
+            #expect(plain.exitCode == 0)
+            #expect(plain.errors == "")
+            #expect(plain.output == json.samples[0].text + "\n")
+            #expect((1...20).contains(json.samples[0].tokenIds.count))
+            #expect(!json.promptTokenIds.isEmpty)
+            #expect(json.totalS > json.loadS)
+            // Packed once, for both.
+            let kept = try FileManager.default.contentsOfDirectory(atPath: folder + "/models")
+            #expect(kept.count == 1)
+            #expect(kept.first?.hasPrefix("llama-") == true && kept.first?.hasSuffix("-fp32.weights") == true)
+        }
+    }
 
-                let json = try await Program.run(
-                    ["model", "pull", LoopbackHub.id, "--json"], environment: environment)
-                let report = try JSONDecoder().decode(JSONValue.self, from: Data(json.output.utf8))
-                #expect(report["path"]?.string == path)
-                #expect(report["received_bytes"]?.integer == 0)
-                #expect(json.errors == "")
+    @Test func aSeedMakesTextRepeatable() async throws {
+        try await withFolder { folder in
+            func text(seed: String) async throws -> [[Int]] {
+                let arguments = [
+                    "generate", Self.fixtures + "/llama", "--prompt", "import os", "--temperature", "1.5", "--seed",
+                    seed, "--samples", "3", "--max-new-tokens", "12", "--threads", "1", "--json",
+                ]
+                return try generated(try await run(arguments, cache: folder)).samples.map(\.tokenIds)
+            }
+            let first = try await text(seed: "5")
+            #expect(first.count == 3)
+            #expect(Set(first).count == 3)
+            #expect(try await text(seed: "5") == first)
+            #expect(try await text(seed: "9") != first)
+        }
+    }
 
-                let list = try await Program.run(["model", "list"], environment: environment)
-                #expect(list.output.hasSuffix("  acme/tiny-coder  main\n"), "\(list)")
-                let listed = try await Program.run(["model", "list", "--json"], environment: environment)
-                let entry = try JSONDecoder().decode(JSONValue.self, from: Data(listed.output.utf8))
-                #expect(entry["id"]?.string == LoopbackHub.id)
-                #expect(entry["complete"] == .bool(true))
+    @Test func endsBeforeAStopString() async throws {
+        try await withFolder { folder in
+            let arguments = [
+                "generate", Self.fixtures + "/codegen", "--prompt", "def f(x):\n", "--temperature", "1", "--seed", "1",
+                "--max-new-tokens", "40", "--json",
+            ]
+            let whole = try generated(try await run(arguments, cache: folder)).samples[0].text
+            let stop = String(try #require(whole.dropFirst(4).first { $0.isASCII && $0.isLetter }))
+            let cut = try generated(try await run(arguments + ["--stop", stop], cache: folder)).samples[0]
+            #expect(cut.text == String(whole.prefix { String($0) != stop }))
+            #expect(cut.ending == "stop")
+        }
+    }
 
-                let removed = try await Program.run(["model", "rm", LoopbackHub.id], environment: environment)
-                #expect(removed.output.hasPrefix("Deleted acme/tiny-coder ("))
-                #expect(try await Program.run(["model", "list"], environment: environment).output == "")
-                let again = try await Program.run(["model", "rm", LoopbackHub.id], environment: environment)
-                #expect(again.exitCode == 1)
-                #expect(again.errors == "swe-agent: acme/tiny-coder is not on this machine\n")
+    @Test func benchEndsWithItsFiguresInOneLine() async throws {
+        try await withFolder { folder in
+            let outcome = try await run(
+                [
+                    "bench", Self.fixtures + "/starcoder2", "--prompt-tokens", "10", "--new-tokens", "20", "--batch",
+                    "3",
+                    "--quantization", "int4", "--sampling", "guide", "--runs", "1",
+                ], cache: folder)
+            #expect(outcome.exitCode == 0)
+            let line = try #require(outcome.output.split(separator: "\n").last)
+            let figures = try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+            for name in ["load_s", "prefill_tps", "decode_tps", "total_s", "peak_rss_mib"] {
+                #expect((figures[name] as? Double ?? 0) > 0, "\(name)")
             }
         }
     }
 
-    @Test func theTokenComesFromTheVariableOrFromTheFileOfPythonsLogin() async throws {
+    @Test(arguments: [
+        (["generate", "codegen", "--prompt", "x", "--top-p", "0"], 2, "top-p"),
+        (["generate", "codegen", "--prompt", "x", "--quantization", "int9"], 2, "int8"),
+        (["generate", "codegen", "--prompt", "x", "--threads", "0"], 2, "LOCAL_THREADS"),
+        (["generate", "codegen"], 2, "--prompt"),
+        (["generate", "codegen", "--prompt", "x", "--greedy", "--temperature", "1"], 2, "--temperature"),
+        (["generate", "nothing/here", "--prompt", "x"], 1, "model pull"),
+        (["generate", "codegen", "--prompt", String(repeating: "a ", count: 400)], 1, "context"),
+        (["bench", "codegen", "--prompt-tokens", "4000"], 1, "context"),
+        (["bench", "codegen", "--batch", "65"], 1, "samples"),
+    ])
+    func whatCannotBeDoneIsOneLine(_ arguments: [String], _ code: Int, _ word: String) async throws {
         try await withFolder { folder in
-            try await LoopbackHub.serving(LoopbackHub.model()) { hub in
-                await hub.change { $0.token = "hf_right" }
-                var environment = ["HF_HOME": folder, "HF_ENDPOINT": await hub.endpoint, "HF_TOKEN": "<HF_TOKEN>"]
-                let refused = try await Program.run(["model", "pull", LoopbackHub.id], environment: environment)
-                #expect(refused.exitCode == 1)
-                #expect(refused.errors.hasPrefix("swe-agent: 127.0.0.1 does not show acme/tiny-coder (401)"))
-                #expect(refused.errors.split(separator: "\n").count == 1)
-                environment["HF_TOKEN"] = nil
-                try "hf_right\n".write(toFile: folder + "/token", atomically: true, encoding: .utf8)
-                let pulled = try await Program.run(["model", "pull", LoopbackHub.id], environment: environment)
-                #expect(pulled.exitCode == 0, "\(pulled)")
-            }
+            var arguments = arguments
+            if arguments[1] == "codegen" { arguments[1] = Self.fixtures + "/codegen" }
+            let outcome = try await run(arguments, cache: folder)
+            #expect(outcome.exitCode == code)
+            #expect(outcome.output == "")
+            #expect(outcome.errors.contains(word))
         }
     }
 
-    @Test func offlineAModelThatIsNotThereIsOneLine() async throws {
+    @Test func aFolderWithoutAModelSaysWhatIsMissing() async throws {
         try await withFolder { folder in
-            let outcome = try await Program.run(
-                ["model", "pull", "a/b"], environment: ["HF_HOME": folder, "HF_HUB_OFFLINE": "1"])
+            let outcome = try await run(["generate", folder, "--prompt", "x"], cache: folder)
             #expect(outcome.exitCode == 1)
-            #expect(outcome.errors.contains("HF_HUB_OFFLINE"))
-            #expect(outcome.errors.split(separator: "\n").count == 1)
+            #expect(outcome.errors.contains("config.json"))
         }
-    }
-
-    @Test func aTerminalShowsALineThatChanges() async throws {
-        try await withFolder { folder in
-            try await LoopbackHub.serving(LoopbackHub.model()) { hub in
-                let outcome = try await Program.run(
-                    ["model", "pull", LoopbackHub.id],
-                    environment: ["HF_HOME": folder, "HF_ENDPOINT": await hub.endpoint], onTerminal: true)
-                #expect(outcome.exitCode == 0)
-                #expect(outcome.output.contains("\u{1B}[2K"))
-                #expect(outcome.output.contains("model.safetensors"))
-            }
-        }
-    }
-
-    @Test func progressTellsShareSpeedAndTimeLeft() throws {
-        var progress = PullProgress(of: try ModelID("a/b"))
-        let start = Date(timeIntervalSince1970: 0)
-        #expect(
-            progress.apply(.planned(files: 2, bytes: 1_000_000_000, present: 0), at: start) == ["a/b: 2 files, 1 GB"])
-        for second in 0...5 {
-            let event = ModelHub.Event.received(file: "model.safetensors", bytes: 50_000_000, isResumed: false)
-            _ = progress.apply(event, at: start + Double(second))
-        }
-        let status = progress.status(at: start + 5)
-        #expect(status == "███████░░░░░░░░░░░░░░░░░ 30 % · 300 MB of 1 GB · 50 MB/s · 0:14 left · model.safetensors")
     }
 }

@@ -9,14 +9,18 @@ import Testing
 /// `swe-agent serve` and its client, `swe-agent task`.
 struct ServiceCommandTests {
     /// Starts the service on a free port, runs `body`, and ends it with SIGTERM.
+    ///
+    /// - Parameters:
+    ///   - token: What the service asks for.
     private func withService(
-        _ body: @escaping @Sendable (_ url: String, _ repository: String) async throws -> Void
+        token: String = "", _ body: @escaping @Sendable (_ url: String, _ repository: String) async throws -> Void
     ) async throws {
         try await withFolder { folder in
             try await ExampleRepository.make(at: folder + "/calculator")
             try ExampleRepository.trajectory.write(to: URL(filePath: folder + "/recording.jsonl"))
             let variables = [
                 "MODEL_NAME": "replay/recording.jsonl", "SWE_AGENT_ALLOW_LOCAL_REPOS": "on", "SWE_AGENT_PORT": "0",
+                "SWE_AGENT_API_TOKEN": token,
             ]
             let result = try await Subprocess.run(
                 .path(FilePath(Program.path)), arguments: ["serve"], environment: Program.environment(variables),
@@ -78,6 +82,38 @@ struct ServiceCommandTests {
             let unknown = try await task("show", UUID().uuidString)
             #expect(unknown.exitCode == 1)
             #expect(unknown.errors.contains("unknown_task"))
+        }
+    }
+
+    @Test func aTokenIsAskedForAndSent() async throws {
+        let token = "a-token-for-this-test"
+        try await withService(token: token) { url, _ in
+            func list(_ token: String) async throws -> Program.Outcome {
+                try await Program.run(
+                    ["task", "list"], environment: ["SWE_AGENT_URL": url, "SWE_AGENT_API_TOKEN": token])
+            }
+            #expect(try await list("\(token),another-one-for-others").exitCode == 0)
+            for wrong in ["", "wrong-token-for-this-test"] {
+                let outcome = try await list(wrong)
+                #expect(outcome.exitCode == 1)
+                #expect(outcome.errors.contains("unauthorized"))
+            }
+        }
+    }
+
+    @Test func othersAreNotServedWithoutAToken() async throws {
+        try await withFolder { folder in
+            for (token, says) in [
+                ("", "SWE_AGENT_API_TOKEN is missing"), ("short", "SWE_AGENT_API_TOKEN is not usable"),
+            ] {
+                let outcome = try await Program.run(
+                    ["serve", "--host", "0.0.0.0", "--port", "0", "--data", folder, "--workspace", folder],
+                    environment: ["MODEL_NAME": "ops-4.5", "OPENAI_API_KEY": "k", "SWE_AGENT_API_TOKEN": token])
+                #expect(outcome.exitCode == 2)
+                #expect(outcome.errors.contains(says))
+                #expect(!outcome.errors.contains("short"))
+                #expect(outcome.errors.split(separator: "\n").count == 1)
+            }
         }
     }
 

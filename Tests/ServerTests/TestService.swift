@@ -26,6 +26,7 @@ struct TestService: Sendable {
         var prices = PriceTable.builtIn
         var modelID = "openai/gpt-4.1"
         var token: String?
+        var access = Access()
         /// Where data and workspaces are; a folder of the run's own where it is not given.
         var folder: String?
     }
@@ -60,7 +61,7 @@ struct TestService: Sendable {
                 let service = TaskService(store: store, runner: runner, limits: options.limits, logger: logger)
                 let (ports, portSource) = AsyncStream.makeStream(of: Int.self)
                 let server = APIServer(
-                    service: service, address: .init(port: 0), version: "test", logger: logger
+                    service: service, address: .init(port: 0), access: options.access, version: "test", logger: logger
                 ) { portSource.yield($0) }
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     defer { group.cancelAll() }

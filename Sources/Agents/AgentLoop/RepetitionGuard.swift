@@ -66,9 +66,11 @@ struct RepetitionGuard: Sendable {
 
     private func describe(_ turn: AssistantTurn) -> String {
         guard let call = turn.toolCalls.first else { return "a reply without a tool call" }
-        guard case .object(let arguments) = call.arguments, let first = arguments.values.compactMap(\.string).first
-        else { return call.name }
-        return "\(call.name) \(first.firstLine)"
+        guard case .object(let arguments) = call.arguments else { return call.name }
+        // What tells calls of a tool apart best, else what comes first by its name.
+        let names = ["command", "path"] + arguments.keys.sorted()
+        let telling = names.lazy.compactMap { arguments[$0]?.string }.first
+        return telling.map { "\(call.name) \($0.firstLine)" } ?? call.name
     }
 }
 

@@ -18,18 +18,21 @@ public struct GitMirror: Codable, Sendable, Hashable {
 }
 
 extension GitClient {
-    /// Makes a bare clone of one branch. What an earlier, broken attempt left at the path is replaced.
+    /// Makes a bare clone of one branch. What an earlier, broken attempt left at the path is replaced; a directory that is
+    /// there stays the same one, so that a sandbox may already see it.
     ///
     /// - Parameters:
     ///   - url: The repository.
     ///   - branch: The branch or tag to start from. `nil` takes the repository's default.
-    ///   - path: A directory on the host, outside every sandbox, that is made for the mirror alone.
+    ///   - path: A directory on the host, outside every sandbox, for the mirror alone.
     /// - Throws: ``GitError``, or `CancellationError`.
     public func mirror(_ url: GitURL, branch: String? = nil, into path: String) async throws -> GitMirror {
         if let branch, !BranchName.isValid(branch) {
             throw GitError(.branchNotFound, "The base branch is not a name that git allows.")
         }
-        try Self.removeItem(at: path)
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] {
+            try FileManager.default.removeItem(atPath: "\(path)/\(name)")
+        }
         var arguments = ["clone", "--quiet", "--bare", "--single-branch", "--template="]
         if let branch { arguments.append("--branch=\(branch)") }
         // Over git's protocol a local repository gives what the branch needs, and not the objects of all else it holds;
@@ -48,21 +51,32 @@ extension GitClient {
             throw remoteError(clone, url: url)
         }
 
-        let head = try await runLocal(
-            #""$0" rev-parse HEAD --symbolic-full-name HEAD"#, [],
-            repository: path, environment: [:], input: [])
-        let lines = text(head.stdout).split(separator: "\n").map(String.init)
-        guard head.exitCode == 0, lines.count == 2 else {
+        guard let head = Self.head(ofMirror: path) else {
             try? Self.removeItem(at: path)
             throw GitError(
                 .emptyRepository,
                 "The repository has no commits on its default branch: push one, or name a base branch.")
         }
-        let prefix = "refs/heads/"
-        return GitMirror(
-            path: path,
-            base: lines[0],
-            branch: lines[1].hasPrefix(prefix) ? String(lines[1].dropFirst(prefix.count)) : nil)
+        return head
+    }
+
+    /// What `HEAD` of a mirror that git has just made points at; `nil` where it has no commit. The mirror was made with
+    /// `GIT_DEFAULT_REF_FORMAT=files`, whose files are short to read; see gitrepository-layout(5).
+    private static func head(ofMirror path: String) -> GitMirror? {
+        func contents(_ name: String) -> String? { try? String(contentsOfFile: "\(path)/\(name)", encoding: .utf8) }
+        func isCommit(_ text: some StringProtocol) -> Bool {
+            [40, 64].contains(text.utf8.count) && text.allSatisfy(\.isHexDigit)
+        }
+        guard let head = contents("HEAD")?.split(separator: "\n").first else { return nil }
+        if isCommit(head) { return GitMirror(path: path, base: String(head), branch: nil) }
+        guard head.hasPrefix("ref: refs/heads/") else { return nil }
+        let reference = head.dropFirst("ref: ".count)
+        let branch = String(reference.dropFirst("refs/heads/".count))
+        guard BranchName.isValid(branch) else { return nil }
+        let loose = contents(String(reference))?.split(separator: "\n").first.map(String.init)
+        let packed = contents("packed-refs")?.split(separator: "\n").first { $0.hasSuffix(" \(reference)") }
+        guard let base = loose ?? packed.map({ String($0.prefix { $0 != " " }) }), isCommit(base) else { return nil }
+        return GitMirror(path: path, base: base, branch: branch)
     }
 
     private static func removeItem(at path: String) throws {

@@ -56,36 +56,28 @@ extension GitClient {
         // A proxy would see the token of a plain-http remote, and this machine needs none to reach itself.
         if url.transport != .http { environment.merge(kept(Self.proxyVariables)) { $1 } }
 
-        // Git asks the helper for the one login of a run. The helper reads it from descriptor 3, the pipe that was the
-        // shell's standard input: no argument, environment variable or file ever holds it.
-        let prefix = ["-c", #"exec 3<&0 </dev/null; exec "$@""#, "sh", executable]
         var settings = Self.settings
+        var command = HostCommand(
+            executable: executable, arguments: arguments, environment: environment, directory: "/",
+            timeout: networkTimeout, outputLimit: Self.outputLimit)
         if let credential, credential.applies(to: url) {
+            // Git asks the helper for the one login of a run. The helper reads it from descriptor 3, the pipe that was
+            // the shell's standard input: no argument, environment variable or file ever holds it.
             settings.append(
                 ("credential.\(url.origin).helper", #"!f() { test "$1" = get && cat <&3; }; f"#))
+            command.executable = "/bin/sh"
+            command.arguments = ["-c", #"exec 3<&0 </dev/null; exec "$@""#, "sh", executable] + arguments
+            command.input = credential.helperAnswer
         }
-        environment.merge(Self.encode(settings)) { $1 }
-        let outcome = try await HostCommand(
-            executable: "/bin/sh",
-            arguments: prefix + arguments,
-            environment: environment,
-            directory: "/",
-            input: credential.flatMap { $0.applies(to: url) ? $0.helperAnswer : nil } ?? [],
-            timeout: networkTimeout,
-            outputLimit: Self.outputLimit
-        ).run()
-        guard !outcome.timedOut else {
-            throw GitError(.timeout, "The repository's host did not finish within \(networkTimeout).")
-        }
-        guard outcome.exitCode != 127 else { throw Self.gitIsMissing }
-        return outcome
+        command.environment.merge(Self.encode(settings)) { $1 }
+        return try await run(command, timeoutMessage: "The repository's host did not finish within \(networkTimeout).")
     }
 
     /// Runs a shell script over a bare repository. In the script `$0` is git, and `$1` onwards are the arguments.
     func runLocal(
         _ script: String, _ arguments: [String], repository: String, environment: [String: String], input: [UInt8]
     ) async throws -> HostCommandOutcome {
-        let outcome = try await HostCommand(
+        let command = HostCommand(
             executable: "/bin/sh",
             arguments: ["-c", script, executable] + arguments,
             environment: baseEnvironment(repository: repository)
@@ -94,11 +86,19 @@ extension GitClient {
             directory: repository,
             input: input,
             timeout: localTimeout,
-            outputLimit: Self.outputLimit
-        ).run()
-        guard !outcome.timedOut else {
-            throw GitError(.timeout, "Git did not finish within \(localTimeout).")
+            outputLimit: Self.outputLimit)
+        return try await run(command, timeoutMessage: "Git did not finish within \(localTimeout).")
+    }
+
+    private func run(_ command: HostCommand, timeoutMessage: String) async throws -> HostCommandOutcome {
+        let outcome: HostCommandOutcome
+        do {
+            outcome = try await command.run()
+        } catch let error as SandboxError where error.kind == .unavailable {
+            throw Self.gitIsMissing
         }
+        guard !outcome.timedOut else { throw GitError(.timeout, timeoutMessage) }
+        // What a shell says of a program that it does not find.
         guard outcome.exitCode != 127 else { throw Self.gitIsMissing }
         return outcome
     }

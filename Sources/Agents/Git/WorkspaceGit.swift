@@ -24,7 +24,11 @@ public struct WorkspaceGit: Sendable {
     ///   - mirrorPath: Where the sandbox sees the mirror; see ``Sandbox/provide(repository:)``.
     ///   - base: The commit to start from.
     ///   - branch: The branch to be on.
-    public func clone(from mirrorPath: String, base: String, branch: String) async throws {
+    ///   - patch: A change to apply to the work tree and index.
+    /// - Throws: ``GitError``, with kind `.invalidPatch` where the patch cannot be applied.
+    public func clone(
+        from mirrorPath: String, base: String, branch: String, applying patch: Patch = Patch([])
+    ) async throws {
         // Rather than `git clone`, which would start five programs and needs the mirror to belong to the same user. What
         // `git init` would write is short; see gitrepository-layout(5).
         let script = """
@@ -53,10 +57,18 @@ public struct WorkspaceGit: Sendable {
                     case $line in '#'* | *' refs/tags/'* | '^'*) printf '%s\\n' "$line" ;; esac
                 done < "$2/packed-refs" > .git/packed-refs
             fi
-            git reset --quiet --hard
+            git reset --quiet --hard || exit
+            [ -z "$6" ] || git apply --index --binary --whitespace=nowarn "$6" || exit 67
             """
         let format = base.utf8.count == 64 ? "sha256" : "sha1"
-        try await run(script, [directory, mirrorPath, base, branch, format], purpose: "The repository was not cloned")
+        let patchFile = patch.isEmpty ? "" : "\(directory).patch"
+        if !patch.isEmpty { try await sandbox.writeFile(patchFile, patch.bytes) }
+        let outcome = try await ShellScript(script, [directory, mirrorPath, base, branch, format, patchFile])
+            .run(in: sandbox, timeout: timeout)
+        if outcome.exitCode == 67 {
+            try check(outcome, kind: .invalidPatch, purpose: "The patch could not be applied")
+        }
+        try check(outcome, purpose: "The repository was not cloned")
     }
 
     /// Everything that differs from a commit: what is committed since, changed, and new without being ignored.
@@ -99,17 +111,6 @@ public struct WorkspaceGit: Sendable {
         return WorkspaceDiff(
             patch: Patch(bytes),
             notes: outcome.output.split(whereSeparator: \.isNewline).prefix(20).map { String($0.prefix(300)) })
-    }
-
-    /// Applies a patch to the work tree and index of a clone that has the patch's base checked out.
-    ///
-    /// - Throws: ``GitError`` with kind `.invalidPatch`.
-    public func apply(_ patch: Patch) async throws {
-        guard !patch.isEmpty else { return }
-        try await sandbox.writeFile("\(directory)/.git/swe-agent.patch", patch.bytes)
-        try await run(
-            #"cd -- "$1" && git apply --index --binary --whitespace=nowarn .git/swe-agent.patch"#, [directory],
-            kind: .invalidPatch, purpose: "The patch could not be applied")
     }
 
     /// The files that differ from the last commit, as the lines of `git status --porcelain`.

@@ -8,11 +8,16 @@ enum Manager {
         try await run.log("Cloning repo...")
         let request = context.request
         let source: GitMirror = try await run.effect("clone") {
-            try await context.git.mirror(context.remote, branch: request.baseBranch, into: context.mirror)
+            // The sandbox starts meanwhile: neither needs the other to be done.
+            async let started: Void = context.startSandbox()
+            let mirror = try await context.git.mirror(
+                context.remote, branch: request.baseBranch, into: context.mirror)
+            try await started
+            return mirror
         }
         let branch = BranchName.forTask(id: context.id, goal: request.goal)
         try await run.effect("check out") {
-            _ = try await context.clone(at: source.base, branch, into: context.repository)
+            try await context.clone(at: source.base, branch, into: context.repository)
         }
         let survey: RepositorySurvey = try await run.effect("survey") {
             try await RepositorySurvey.make(of: context.repository, test: request.testCommand, in: context.sandbox)

@@ -1,3 +1,4 @@
+import Foundation
 import LanguageModels
 import Sandboxes
 import Workflow
@@ -89,12 +90,20 @@ struct TaskContext: Sendable {
         return submission
     }
 
-    /// Makes a clone of the mirror in the sandbox, in place of what is in the directory.
-    func clone(at base: String, _ branch: String, into directory: String) async throws -> WorkspaceGit {
+    /// Has the sandbox see the place of the mirror and start what its commands will need.
+    func startSandbox() async throws {
+        try FileManager.default.createDirectory(atPath: mirror, withIntermediateDirectories: true)
+        _ = try await sandbox.provide(repository: mirror)
+        try await sandbox.start()
+    }
+
+    /// Makes a clone of the mirror in the sandbox, in place of what is in the directory, and applies a patch to it.
+    func clone(
+        at base: String, _ branch: String, into directory: String, applying patch: Patch = Patch([])
+    ) async throws {
         let source = try await sandbox.provide(repository: mirror)
-        let workspace = WorkspaceGit(sandbox: sandbox, directory: directory)
-        try await workspace.clone(from: source, base: base, branch: branch)
-        return workspace
+        try await WorkspaceGit(sandbox: sandbox, directory: directory)
+            .clone(from: source, base: base, branch: branch, applying: patch)
     }
 
     /// What the tests say of a patch.
@@ -112,8 +121,7 @@ struct TaskContext: Sendable {
         try await run.effect(name, kind: .once) {
             // Nothing that the programmer left running may touch the clone that its work is judged on.
             if patch != nil { try await sandbox.killProcesses() }
-            let workspace = try await clone(at: ground.baseCommit, ground.branch, into: freshClone)
-            if let patch { try await workspace.apply(patch) }
+            try await clone(at: ground.baseCommit, ground.branch, into: freshClone, applying: patch ?? Patch([]))
             guard let command = ground.testCommand else { return Verification() }
             return Verification(
                 tests: try await TestReport.run(

@@ -15,8 +15,7 @@ struct TaskRoutes {
     let views: TaskViews
     let version: String
 
-    func add(to router: Router<BasicRequestContext>) {
-        let tasks = router.group("/agent/tasks")
+    func add(to tasks: RouterGroup<BasicRequestContext>) {
         tasks.post(use: submit)
         tasks.get(use: list)
         tasks.get("/{id}", use: show)

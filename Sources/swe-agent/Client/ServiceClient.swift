@@ -1,6 +1,7 @@
 import Agents
 import AsyncHTTPClient
 import Foundation
+import LanguageModels
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
@@ -12,15 +13,18 @@ struct ServiceClient: Sendable {
 
     private let http: HTTPClient
     private let base: String
+    private let token: Secret?
 
     /// Makes a client for as long as `body` runs.
+    ///
+    /// - Parameter token: What the service asks for, if it does.
     static func withClient<Result: Sendable>(
-        of base: String, _ body: (ServiceClient) async throws -> Result
+        of base: String, token: Secret? = nil, _ body: (ServiceClient) async throws -> Result
     ) async throws -> Result {
         let http = HTTPClient(configuration: .init(redirectConfiguration: .disallow))
         let result: Swift.Result<Result, any Error>
         do {
-            result = .success(try await body(ServiceClient(http: http, base: base)))
+            result = .success(try await body(ServiceClient(http: http, base: base, token: token)))
         } catch {
             result = .failure(error)
         }
@@ -80,7 +84,7 @@ struct ServiceClient: Sendable {
 
     /// `GET /agent/tasks/{id}/events` from after an entry on.
     func openEvents(_ id: String, after sequence: Int64) async throws -> HTTPClientResponse.Body {
-        var request = HTTPClientRequest(url: base + "/agent/tasks" + path(id) + "/events")
+        var request = request(path(id) + "/events")
         request.headers.add(name: "Accept", value: "text/event-stream")
         if sequence > 0 { request.headers.add(name: "Last-Event-ID", value: "\(sequence)") }
         // The service writes at least a comment every 15 seconds; the task may take hours.
@@ -95,10 +99,16 @@ struct ServiceClient: Sendable {
         "/" + (id.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(["-"])) ?? "-")
     }
 
+    private func request(_ path: String) -> HTTPClientRequest {
+        var request = HTTPClientRequest(url: base + "/agent/tasks" + path)
+        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token.reveal())") }
+        return request
+    }
+
     private func send(
         _ method: HTTPMethod, _ path: String, headers: [(String, String)] = [], body: Data? = nil
     ) async throws -> Data {
-        var request = HTTPClientRequest(url: base + "/agent/tasks" + path)
+        var request = request(path)
         request.method = method
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         if let body {

@@ -78,7 +78,7 @@ struct DemoCommand: AsyncParsableCommand {
                 "Set MODEL_NAME (and its key) to put a real model there: MODEL_NAME=ops-4.5 OPENAI_API_KEY=sk-...")
         }
         output.print("Service: \(url)\n")
-        try await ServiceClient.withClient(of: url) { client in
+        try await ServiceClient.withClient(of: url, token: settings.service.apiTokens.first) { client in
             output.print("POST /agent/tasks  “\(ExampleRepository.goal)”")
             let id = try await client.submit(TaskRequest(goal: ExampleRepository.goal, repoURL: repository))
             output.print("task_id \(id)\n")

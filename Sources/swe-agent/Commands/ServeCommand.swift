@@ -11,8 +11,8 @@ struct ServeCommand: AsyncParsableCommand {
         abstract: "Take tasks over HTTP and work on them.",
         discussion: """
             Tasks are kept in SWE_AGENT_DATA: whatever a crash or a restart breaks off goes on after the next start. The \
-            API is POST /agent/tasks and GET /agent/tasks/ID; the README describes the rest. There is no login: only \
-            programs of this machine are served unless --host says otherwise.
+            API is POST /agent/tasks and GET /agent/tasks/ID; the README describes the rest. Only programs of this \
+            machine are served unless --host says otherwise, and that takes a token in SWE_AGENT_API_TOKEN.
             """)
 
     @Option(help: "The address to listen on; 0.0.0.0 for all (SWE_AGENT_HOST, default 127.0.0.1).")
@@ -27,6 +27,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "The directory that tasks work in (SWE_AGENT_WORKSPACE, default ./workspace).")
     var workspace: String?
 
+    @Flag(help: "Listen beyond this machine without a token: whoever reaches the port may use the service.")
+    var insecure = false
+
     @OptionGroup var options: SettingsOptions
 
     func run() async throws {
@@ -37,6 +40,16 @@ struct ServeCommand: AsyncParsableCommand {
         flags[.workspace] = workspace
         let settings = try Settings.load(flags: flags)
         let logger = Assembly.logger(settings, default: .info)
+        if !settings.service.isOnLoopback, settings.service.apiTokens.isEmpty {
+            guard insecure else {
+                throw SettingsError(
+                    """
+                    SWE_AGENT_API_TOKEN is missing, and \(settings.service.host) is reached from other machines: set it, for \
+                    example to what openssl rand -hex 32 prints, or say --insecure
+                    """)
+            }
+            logger.warning("whoever reaches the port may use the service: --insecure was given and no token is set")
+        }
         try await Assembly.withTaskService(settings, logger: logger) { service in
             let host = settings.service.host
             let group = Assembly.serviceGroup(settings, service, endedBy: [.sigterm, .sigint], logger: logger) { port in

@@ -13,6 +13,8 @@ struct Settings: Sendable {
     var git: Git
     /// Where the commands of tasks run.
     var sandbox: LocalSandboxSettings
+    /// How programs are written and run in a chat.
+    var coding: Coding
     /// What a task may use up where its request does not say.
     var limits: Limits
     /// The service's address, directories and capacity.
@@ -60,6 +62,8 @@ struct Settings: Sendable {
         var keepWorkspaces: Bool
         var host: String
         var port: Int
+        /// One of them has to come with each request; empty asks for none.
+        var apiTokens: [Secret]
         var maxRunning: Int
         var maxQueued: Int
         var allowLocalRepositories: Bool
@@ -90,6 +94,7 @@ extension Settings {
         models = try Models(reader)
         git = try Git(reader)
         sandbox = try LocalSandboxSettings(reader)
+        coding = try Coding(reader, sandbox: sandbox)
         limits = try Limits(reader)
         service = try Service(reader)
         logLevel = try reader.string(.logLevel) == nil ? nil : reader.choice(.logLevel, default: .info)
@@ -194,23 +199,10 @@ extension LocalSandboxSettings {
         guard kind == "local" else {
             throw reader.wrong(.sandboxType, "write local, the only sandbox that this build has")
         }
-        let names = reader.string(.sandboxEnvironment, default: "")
-            .split { $0 == "," || $0.isWhitespace }.map(String.init)
-        for name in names {
-            guard name.wholeMatch(of: /[A-Za-z_][A-Za-z0-9_]*/) != nil, name != "HOME" else {
-                throw reader.wrong(.sandboxEnvironment, "write names of variables with commas between them, not HOME")
-            }
-            guard Variable(rawValue: name)?.isSecret != true else {
-                throw reader.wrong(.sandboxEnvironment, "leave \(name) out: a sandbox never gets swe-agent's own keys")
-            }
-            guard Variable(rawValue: name)?.isSecret != true else {
-                throw reader.wrong(.sandboxEnvironment, "take out \(name), which never enters a sandbox")
-            }
-        }
         self.init(
             isolation: try reader.choice(.sandboxIsolation, default: .auto),
             hasNetwork: try reader.flag(.sandboxNetwork, default: true),
-            environmentPassthrough: names)
+            environmentPassthrough: try reader.variableNames(.sandboxEnvironment, default: ""))
     }
 }
 
@@ -233,9 +225,27 @@ extension Settings.Service {
             throw reader.wrong(.host, "write an address such as 127.0.0.1, or 0.0.0.0 for all")
         }
         port = try reader.integer(.port, in: 0...65_535) ?? 8000
+        apiTokens = try Self.apiTokens(reader)
         maxRunning = try reader.integer(.maxRunning, in: 0...1000) ?? 4
         maxQueued = try reader.integer(.maxQueued, in: 1...1_000_000) ?? 1000
         keepWorkspaces = try reader.flag(.keepWorkspaces, default: false)
         allowLocalRepositories = try reader.flag(.allowLocalRepositories, default: false)
+    }
+
+    /// The tokens of the API, which the service asks for and of which a client sends the first.
+    static func apiTokens(_ reader: SettingsReader) throws -> [Secret] {
+        let words = reader.string(.apiToken, default: "").split { $0 == "," || $0.isWhitespace }.map(String.init)
+        guard words.allSatisfy({ $0.utf8.count >= 16 && $0.utf8.allSatisfy { (0x21...0x7e).contains($0) } }) else {
+            throw reader.wrong(
+                .apiToken,
+                "write tokens of at least 16 letters and digits, with commas between them; for example from: openssl rand -hex 32"
+            )
+        }
+        return words.map { Secret($0) }
+    }
+
+    /// Whether only programs of this machine reach the service.
+    var isOnLoopback: Bool {
+        host == "localhost" || host == "::1" || host.wholeMatch(of: /127\.\d+\.\d+\.\d+/) != nil
     }
 }

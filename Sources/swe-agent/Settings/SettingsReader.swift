@@ -61,6 +61,33 @@ struct SettingsReader {
         return number
     }
 
+    /// A number.
+    ///
+    /// - Throws: ``SettingsError``.
+    func number(_ variable: Variable, in range: ClosedRange<Double>) throws -> Double? {
+        guard let text = string(variable) else { return nil }
+        guard let number = Double(text), range.contains(number) else {
+            throw wrong(variable, "write a number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    /// Names of variables that a sandbox may see.
+    ///
+    /// - Throws: ``SettingsError``.
+    func variableNames(_ variable: Variable, default fallback: String) throws -> [String] {
+        let names = string(variable, default: fallback).split { $0 == "," || $0.isWhitespace }.map(String.init)
+        for name in names {
+            guard name.wholeMatch(of: /[A-Za-z_][A-Za-z0-9_]*/) != nil, name != "HOME" else {
+                throw wrong(variable, "write names of variables with commas between them, not HOME")
+            }
+            guard Variable(rawValue: name)?.isSecret != true else {
+                throw wrong(variable, "leave \(name) out: a sandbox never gets swe-agent's own keys")
+            }
+        }
+        return names
+    }
+
     /// - Throws: ``SettingsError``.
     func flag(_ variable: Variable, default fallback: Bool) throws -> Bool {
         switch string(variable)?.lowercased() {

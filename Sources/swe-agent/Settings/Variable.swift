@@ -33,6 +33,16 @@ enum Variable: String, CaseIterable, Sendable {
     case sandboxEnvironment = "SANDBOX_ENV_PASSTHROUGH"
     case sandboxNetwork = "SANDBOX_NETWORK"
 
+    case modelSamples = "MODEL_SAMPLES"
+    case modelTemperature = "MODEL_TEMPERATURE"
+    case modelTopP = "MODEL_TOP_P"
+    case modelRepetitionPenalty = "MODEL_REPETITION_PENALTY"
+    case modelMaxNewTokens = "MODEL_MAX_NEW_TOKENS"
+    case codeInterpreter = "CODE_INTERPRETER"
+    case codeTimeout = "CODE_TIMEOUT_SECONDS"
+    case codeMemory = "CODE_MEMORY_MB"
+    case subprocessEnvironment = "SUBPROCESS_ENV_PASSTHROUGH"
+
     case maxSteps = "MAX_STEPS"
     case taskTimeout = "TASK_TIMEOUT_SECONDS"
     case commandTimeout = "COMMAND_TIMEOUT_SECONDS"
@@ -44,6 +54,7 @@ enum Variable: String, CaseIterable, Sendable {
     case keepWorkspaces = "SWE_AGENT_KEEP_WORKSPACES"
     case host = "SWE_AGENT_HOST"
     case port = "SWE_AGENT_PORT"
+    case apiToken = "SWE_AGENT_API_TOKEN"
     case maxRunning = "SWE_AGENT_MAX_RUNNING"
     case maxQueued = "SWE_AGENT_MAX_QUEUED"
     case allowLocalRepositories = "SWE_AGENT_ALLOW_LOCAL_REPOS"
@@ -53,7 +64,7 @@ enum Variable: String, CaseIterable, Sendable {
     /// Whether the value must never be shown.
     var isSecret: Bool {
         switch self {
-        case .openAIKey, .googleKey, .gitToken, .hubToken: true
+        case .openAIKey, .googleKey, .gitToken, .apiToken, .hubToken: true
         default: false
         }
     }

@@ -91,8 +91,8 @@ struct WorkspaceGitTests {
                 message: "x")
 
             let fresh = WorkspaceGit(sandbox: work.sandbox, directory: work.sandbox.workspace + "/review")
-            try await fresh.clone(from: work.mirrorPath, base: work.mirror.base, branch: "review")
-            try await fresh.apply(diff.patch)
+            try await fresh.clone(
+                from: work.mirrorPath, base: work.mirror.base, branch: "review", applying: diff.patch)
             #expect(try await fresh.diff(against: work.mirror.base).patch == diff.patch)
             let ofCommit = try await Git.run(
                 "diff", "--binary", "--full-index", "-M", work.mirror.base, commit, in: work.mirror.path)
@@ -164,10 +164,12 @@ struct WorkspaceGitTests {
             await #expect(throws: GitError.self) {
                 try await work.git.clone(from: work.mirrorPath, base: base, branch: "x")
             }
-            try await work.git.clone(from: work.mirrorPath, base: work.mirror.base, branch: "x")
-            let error = await #expect(throws: GitError.self) { try await work.git.apply(Patch("no patch\n")) }
+            let error = await #expect(throws: GitError.self) {
+                try await work.git.clone(
+                    from: work.mirrorPath, base: work.mirror.base, branch: "x", applying: Patch("no patch\n"))
+            }
             #expect(error?.kind == .invalidPatch)
-            try await work.git.apply(Patch(""))
+            try await work.git.clone(from: work.mirrorPath, base: work.mirror.base, branch: "x", applying: Patch(""))
             #expect(try await work.git.status() == [])
         }
     }

@@ -21,6 +21,7 @@ struct EditFileTests {
         }
         func writeFile(_ path: String, _ contents: [UInt8]) { file = contents }
         func provide(repository hostPath: String) -> String { hostPath }
+        func start() {}
         func killProcesses() {}
     }
 

@@ -40,6 +40,9 @@ struct DotEnvFileTests {
         let examples = [
             "MODEL_PRICES", "OPENAI_BASE_URL", "SANDBOX_ENV_PASSTHROUGH", "MAX_COST_USD", "GEMINI_BASE_URL",
             "LOCAL_THREADS",
+            // These depend on the model, and SANDBOX_NETWORK on the command.
+            "MODEL_SAMPLES", "MODEL_TEMPERATURE", "MODEL_TOP_P", "MODEL_REPETITION_PENALTY", "MODEL_MAX_NEW_TOKENS",
+            "SANDBOX_NETWORK",
         ]
         let all = text.split(separator: "\n").filter { line in !examples.contains { line.hasPrefix("#\($0)=") } }
             .map { $0.firstMatch(of: /^#([A-Z0-9_]+=.*)$/).map { String($0.1) } ?? String($0) }

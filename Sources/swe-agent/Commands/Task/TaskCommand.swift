@@ -19,9 +19,11 @@ struct ServiceOptions: ParsableArguments {
     /// Connects for as long as `body` runs.
     func withClient<Result: Sendable>(_ body: (ServiceClient) async throws -> Result) async throws -> Result {
         let flags = [Variable.url: url].compactMapValues { $0 }
-        let base = try Settings.reader(flags: flags).httpURL(.url) ?? "http://127.0.0.1:8000"
+        let reader = try Settings.reader(flags: flags)
+        let base = try reader.httpURL(.url) ?? "http://127.0.0.1:8000"
+        let token = try Settings.Service.apiTokens(reader).first
         do {
-            return try await ServiceClient.withClient(of: base, body)
+            return try await ServiceClient.withClient(of: base, token: token, body)
         } catch let error as ServiceError {
             throw ProgramError("\(error)")
         }

@@ -1,0 +1,85 @@
+import Agents
+import Foundation
+import LanguageModels
+import Server
+import TestSupport
+import Testing
+
+/// Who the API turns away.
+@Suite struct AccessTests {
+    private static let first = "first-token-0123456789"
+    private static let second = "second-token-0123456789"
+
+    private func serve(
+        _ access: Access, _ body: @escaping @Sendable (TestService) async throws -> Void
+    ) async throws {
+        var options = TestService.Options(limits: .init(running: 0, queued: 3))
+        options.access = access
+        try await TestService.run(options, script: { _ in .hang }, body)
+    }
+
+    @Test func asksForOneOfItsTokens() async throws {
+        try await serve(Access(tokens: [Self.first, Self.second])) { test in
+            let paths = ["", "/x", "/x/events", "/x/patch", "/x/trajectory"].map { ("GET", "/agent/tasks" + $0) }
+            for (method, path) in paths + [("POST", "/agent/tasks"), ("POST", "/agent/tasks/x/cancel")] {
+                for header in [nil, "Bearer", "Bearer ", "Bearer \(Self.first)x", "Basic \(Self.first)", Self.first] {
+                    let answer = try await test.send(
+                        method, path, headers: header.map { [("Authorization", $0)] } ?? [])
+                    #expect(answer.status == 401, "\(method) \(path) with \(header ?? "nothing")")
+                    #expect(answer.errorCode == "unauthorized")
+                    #expect(answer.headers["www-authenticate"]?.hasPrefix("Bearer") == true)
+                    #expect(!answer.text.contains(Self.first))
+                }
+            }
+            for token in [Self.first, Self.second] {
+                for scheme in ["Bearer", "bearer"] {
+                    let headers = [("Authorization", "\(scheme) \(token)")]
+                    #expect(try await test.send("GET", "/agent/tasks", headers: headers).status == 200)
+                }
+            }
+            // What watches over the service has no token.
+            #expect(try await test.send("GET", "/healthz").status == 200)
+            #expect(try await test.send("GET", "/readyz").status == 200)
+        }
+    }
+
+    @Test func isNotReachedByAnotherName() async throws {
+        try await serve(Access(hosts: ["localhost", "127.0.0.1", "[::1]"])) { test in
+            for host in ["localhost", "LOCALHOST:80", "127.0.0.1:1", "[::1]:8000", "[::1]"] {
+                #expect(try await test.send("GET", "/agent/tasks", headers: [("Host", host)]).status == 200, "\(host)")
+            }
+            for host in [
+                "attacker.example", "attacker.example:8000", "localhost.attacker.example", "[::2]", "[::1", "",
+            ] {
+                let answer = try await test.send("GET", "/agent/tasks", headers: [("Host", host)])
+                #expect(answer.status == 421, "\(host)")
+            }
+        }
+    }
+
+    @Test func isNotForWebPages() async throws {
+        try await serve(Access()) { test in
+            for origin in ["https://attacker.example", "null", test.url] {
+                let answer = try await test.send(
+                    "POST", "/agent/tasks", #"{"goal":"x","repo_url":"https://e.com/a"}"#,
+                    headers: [("Origin", origin)])
+                #expect(answer.status == 403)
+                #expect(answer.errorCode == "cross_origin")
+                #expect(answer.headers["access-control-allow-origin"] == nil)
+            }
+            let listed = try await test.send("GET", "/agent/tasks")
+            #expect(listed.json?["tasks"] == [])
+        }
+    }
+
+    @Test func headersHaveALimit() async throws {
+        try await serve(Access()) { test in
+            let long = String(repeating: "x", count: 40 * 1024)
+            // The connection ends, with or without an answer, and the service goes on.
+            let answer = try? await test.send("GET", "/agent/tasks", headers: [("X-Long", long)])
+            #expect(answer?.status != 200)
+            let next = try await test.send("GET", "/agent/tasks")
+            #expect(next.status == 200)
+        }
+    }
+}
