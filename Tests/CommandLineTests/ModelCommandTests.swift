@@ -91,13 +91,10 @@ struct ModelCommandTests {
                     "--quantization", "int4", "--sampling", "guide", "--runs", "1",
                 ], cache: folder)
             #expect(outcome.exitCode == 0)
-            struct Figures: Decodable {
-                var load_s, prefill_tps, decode_tps, total_s, peak_rss_mib: Double
-            }
             let line = try #require(outcome.output.split(separator: "\n").last)
-            let figures = try JSONDecoder().decode(Figures.self, from: Data(line.utf8))
-            for figure in [figures.prefill_tps, figures.decode_tps, figures.total_s, figures.peak_rss_mib] {
-                #expect(figure > 0)
+            let figures = try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+            for name in ["load_s", "prefill_tps", "decode_tps", "total_s", "peak_rss_mib"] {
+                #expect((figures[name] as? Double ?? 0) > 0, "\(name)")
             }
         }
     }

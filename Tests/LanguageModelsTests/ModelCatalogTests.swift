@@ -4,7 +4,7 @@ import LanguageModels
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(1)))
 struct ModelCatalogTests {
     private let key = Secret("sk-topsecret")
 
@@ -42,7 +42,8 @@ struct ModelCatalogTests {
         let text = try complaint(name, ModelSettings(openAIKey: key))
         #expect(text.contains("MODEL_NAME="))
         #expect(
-            text.contains("ops-4.5, gemini-3.5, openai/ID, gemini/ID, openai-compatible/ID, local/ID or replay/FILE"))
+            text.contains(
+                "ops-4.5, gemini-3.5, openai/ID, gemini/ID, openai-compatible/ID, local/ID or replay/FILE"))
     }
 
     @Test(arguments: ["openai/gpt 4", "openai/../x", "gemini/a/b", "gemini/a:b?c", "openai/Ü"])

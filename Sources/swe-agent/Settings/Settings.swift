@@ -156,7 +156,8 @@ extension LocalModels.Settings {
             quantization: try reader.choice(.localQuantization, default: .int8),
             threads: try reader.integer(.localThreads, in: 1...256))
         if let cache = reader.string(.cache) {
-            loading.cache = WeightCache(directory: URL(filePath: cache).appending(path: "models"))
+            let path = NSString(string: cache).expandingTildeInPath
+            loading.cache = WeightCache(directory: URL(filePath: path).appending(path: "models"))
         }
         self.init(hub: ModelCache(directory: HubSettings.cacheDirectory(reader)), loading: loading)
     }

@@ -39,6 +39,7 @@ struct DotEnvFileTests {
         // What stands in the comments are the defaults, but for those that say they are not.
         let examples = [
             "MODEL_PRICES", "OPENAI_BASE_URL", "SANDBOX_ENV_PASSTHROUGH", "MAX_COST_USD", "GEMINI_BASE_URL",
+            "LOCAL_THREADS",
             // These depend on the model, and SANDBOX_NETWORK on the command.
             "MODEL_SAMPLES", "MODEL_TEMPERATURE", "MODEL_TOP_P", "MODEL_REPETITION_PENALTY", "MODEL_MAX_NEW_TOKENS",
             "SANDBOX_NETWORK",
