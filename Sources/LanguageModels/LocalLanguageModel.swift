@@ -79,10 +79,8 @@ public struct LocalLanguageModel: LanguageModel {
             }
         }
         let messages = (system.isEmpty ? [] : [ChatMessage(.system, system)]) + turns
-        guard let template = tokenizer.chatTemplate else {
-            return tokenizer.encode(messages.map(\.content).joined(separator: "\n\n"))
-        }
-        // The template has written what begins a text.
-        return tokenizer.encode(template.render(messages), addSpecialTokens: false)
+        return tokenizer.encode(messages) ?? tokenizer.encode(messages.map(\.content).joined(separator: "
+
+"))
     }
 }

@@ -14,6 +14,8 @@ struct FileDownload: Sendable {
     let onBytes: @Sendable (Int) -> Void
 
     private static let parallelParts = 4
+    /// What is listed as there grows by so many bytes.
+    private static let step = 1 << 20
 
     /// The server gives whole files only.
     private struct RangesUnknown: Error {}
@@ -44,13 +46,15 @@ struct FileDownload: Sendable {
         let position = Atomic(part.lowerBound)
         try await client.retrying(progress: { position.load(ordering: .relaxed) }) {
             let rest = position.load(ordering: .relaxed)..<part.upperBound
-            try await receive(rest, isWhole: rest == 0..<file.size) { position.store($0, ordering: .relaxed) }
+            try await receive(rest, isWhole: rest == 0..<file.size) { place in
+                let before = position.exchange(place, ordering: .relaxed)
+                if before / Self.step != place / Self.step || place == part.upperBound { try partial.reach(place) }
+            }
         }
-        try partial.finish(part)
     }
 
     /// Sends one request for a range and writes what comes.
-    private func receive(_ range: Range<Int>, isWhole: Bool, onPosition: (Int) -> Void) async throws {
+    private func receive(_ range: Range<Int>, isWhole: Bool, onPosition: (Int) throws -> Void) async throws {
         let subject = "\(file.name) of \(id)"
         let headers = isWhole ? [] : [("range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")]
         let response = try await client.send(
@@ -71,7 +75,7 @@ struct FileDownload: Sendable {
                 }
                 try partial.write(bytes, at: position)
                 position += bytes.readableBytes
-                onPosition(position)
+                try onPosition(position)
                 onBytes(bytes.readableBytes)
             }
         } catch {

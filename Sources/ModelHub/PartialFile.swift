@@ -3,14 +3,15 @@ internal import NIOCore
 
 /// A file that is being downloaded in parts, several at once, and how far it is.
 ///
-/// Beside the file lies a list of its finished parts, one line each, so that a download goes on after a crash. A part is
-/// listed after it is written; what a power failure takes the checksum finds.
+/// Beside the file lies a list of places that were reached, one a line: what is between the beginning of its part and the
+/// place is there. So a download goes on after a crash. A place is listed after it is written; what a power failure takes
+/// the checksum finds.
 struct PartialFile: Sendable {
     static let partSize = 16 << 20
 
     let path: String
     let size: Int
-    /// The parts that were not there when it was opened.
+    /// What was not there when it was opened, a range for each part.
     let missing: [Range<Int>]
     private let descriptor: Int32
     private let list: Int32
@@ -28,9 +29,13 @@ struct PartialFile: Sendable {
         var isOld = lines.first.map { $0 == header } ?? false
         var status = stat()
         isOld = isOld && stat(path, &status) == 0 && Int(status.st_size) == size
-        let done = isOld ? Set(lines.dropFirst().compactMap { Int($0) }) : []
+        var reached: [Int: Int] = [:]
+        for place in isOld ? lines.dropFirst().compactMap({ Int($0) }) : [] where (1...max(1, size)).contains(place) {
+            reached[(place - 1) / Self.partSize, default: 0] = max(reached[(place - 1) / Self.partSize] ?? 0, place)
+        }
         missing = stride(from: 0, to: size, by: Self.partSize).enumerated()
-            .filter { !done.contains($0.offset) }.map { $0.element..<min(size, $0.element + Self.partSize) }
+            .map { (reached[$0.offset] ?? $0.element)..<min(size, $0.element + Self.partSize) }
+            .filter { !$0.isEmpty }
 
         let flags = O_RDWR | O_CREAT | O_CLOEXEC | (isOld ? 0 : O_TRUNC)
         descriptor = open(path, flags, 0o644)
@@ -70,11 +75,11 @@ struct PartialFile: Sendable {
         if let error { throw error }
     }
 
-    /// Lists a part as finished.
+    /// Lists a place that was reached in its part.
     ///
     /// - Throws: ``ModelHubError``.
-    func finish(_ part: Range<Int>) throws(ModelHubError) {
-        try note("\(part.lowerBound / Self.partSize)")
+    func reach(_ place: Int) throws(ModelHubError) {
+        try note("\(place)")
     }
 
     private func note(_ line: String) throws(ModelHubError) {

@@ -72,13 +72,15 @@ struct AddedTokens: Sendable {
     }
 
     /// Cuts a text that is not normalized yet.
-    func split(_ text: [UInt8]) -> [Piece] { split(text, exact) }
+    ///
+    /// - Parameter keepsSpecial: Whether special tokens are found; otherwise they stay text.
+    func split(_ text: [UInt8], keepsSpecial: Bool) -> [Piece] { split(text, exact, keepsSpecial) }
 
     /// Cuts a normalized text.
-    func splitNormalized(_ text: [UInt8]) -> [Piece] { split(text, normalized) }
+    func splitNormalized(_ text: [UInt8], keepsSpecial: Bool) -> [Piece] { split(text, normalized, keepsSpecial) }
 
     /// Cuts a text where tokens are: the leftmost first, and of those that begin at one place the longest.
-    private func split(_ text: [UInt8], _ tree: PrefixTree) -> [Piece] {
+    private func split(_ text: [UInt8], _ tree: PrefixTree, _ keepsSpecial: Bool) -> [Piece] {
         guard !text.isEmpty else { return [] }
         guard !tree.isEmpty else { return [.text(0..<text.count)] }
         var pieces: [Piece] = []
@@ -92,6 +94,7 @@ struct AddedTokens: Sendable {
             let token = tokens[value]
             var (start, end) = (position, position + length)
             position = end
+            if !keepsSpecial, isSpecial(token.content.utf8) { continue }
             if token.isSingleWord, text.endsWithWord(at: start) || text.beginsWithWord(at: end) { continue }
             if token.stripsLeft { start = max(done, text.startOfWhitespace(before: start)) }
             if token.stripsRight { end = text.endOfWhitespace(after: end) }

@@ -55,46 +55,63 @@ public enum ChatTemplate: Sendable, Hashable {
 }
 
 extension ChatTemplate {
+    /// A part of a written conversation.
+    struct Segment {
+        var text: String
+        /// Whether the template has written it, and not somebody in a message.
+        var isMarkup: Bool
+
+        static func markup(_ text: String) -> Segment { Segment(text: text, isMarkup: true) }
+        static func content(_ text: String) -> Segment { Segment(text: text, isMarkup: false) }
+    }
+
     /// Writes a conversation.
     ///
     /// - Parameter addGenerationPrompt: Whether the beginning of the assistant's next message follows.
     public func render(_ messages: [ChatMessage], addGenerationPrompt: Bool = true) -> String {
+        segments(messages, addGenerationPrompt: addGenerationPrompt).map(\.text).joined()
+    }
+
+    func segments(_ messages: [ChatMessage], addGenerationPrompt: Bool) -> [Segment] {
+        var messages = messages[...]
         switch self {
         case .chatML(let defaultSystem):
-            var messages = messages
             if let defaultSystem, messages.first?.role != .system {
-                messages.insert(ChatMessage(.system, defaultSystem), at: 0)
+                messages = [ChatMessage(.system, defaultSystem)] + messages
             }
-            return messages.map { "<|im_start|>\($0.role.rawValue)\n\($0.content)<|im_end|>\n" }.joined()
-                + (addGenerationPrompt ? "<|im_start|>assistant\n" : "")
+            let turns = messages.flatMap { message -> [Segment] in
+                [.markup("<|im_start|>\(message.role.rawValue)\n"), .content(message.content), .markup("<|im_end|>\n")]
+            }
+            return turns + (addGenerationPrompt ? [.markup("<|im_start|>assistant\n")] : [])
         case .llama3(let bos):
-            let text = messages.map { Self.llama($0.role, $0.content.trimmed) }.joined()
-            return (messages.isEmpty ? "" : bos) + text + (addGenerationPrompt ? Self.llamaPrompt : "")
+            return (messages.isEmpty ? [] : [.markup(bos)]) + Self.llamaTurns(messages, addGenerationPrompt)
         case .llama31(let bos, let date):
-            var messages = messages[...]
-            let system = messages.first?.role == .system ? messages.removeFirst().content.trimmed : ""
+            let system = messages.first?.role == .system ? messages.removeFirst().content : ""
             let dates = "Cutting Knowledge Date: December 2023\nToday Date: \(date.text)\n\n"
-            return bos + Self.llama(.system, dates + system)
-                + messages.map { Self.llama($0.role, $0.content.trimmed) }.joined()
-                + (addGenerationPrompt ? Self.llamaPrompt : "")
+            return [.markup(bos + Self.llamaHeader("system") + dates), .content(system.trimmed), .markup("<|eot_id|>")]
+                + Self.llamaTurns(messages, addGenerationPrompt)
         case .deepSeekCoder(let bos, let defaultSystem):
             let hasSystem = messages.contains { $0.role == .system }
-            let text = messages.map { message in
+            let turns = messages.flatMap { message -> [Segment] in
                 switch message.role {
-                case .system: message.content
-                case .user: "### Instruction:\n\(message.content)\n"
-                case .assistant: "### Response:\n\(message.content)\n<|EOT|>\n"
+                case .system: [.content(message.content)]
+                case .user: [.markup("### Instruction:\n"), .content(message.content), .markup("\n")]
+                case .assistant: [.markup("### Response:\n"), .content(message.content), .markup("\n<|EOT|>\n")]
                 }
             }
-            return bos + (hasSystem ? "" : defaultSystem + "\n") + text.joined()
-                + (addGenerationPrompt ? "### Response:\n" : "")
+            return [.markup(bos + (hasSystem ? "" : defaultSystem + "\n"))] + turns
+                + (addGenerationPrompt ? [.markup("### Response:\n")] : [])
         }
     }
 
-    private static let llamaPrompt = "<|start_header_id|>assistant<|end_header_id|>\n\n"
+    private static func llamaTurns(_ messages: ArraySlice<ChatMessage>, _ addGenerationPrompt: Bool) -> [Segment] {
+        messages.flatMap { message -> [Segment] in
+            [.markup(llamaHeader(message.role.rawValue)), .content(message.content.trimmed), .markup("<|eot_id|>")]
+        } + (addGenerationPrompt ? [.markup(llamaHeader("assistant"))] : [])
+    }
 
-    private static func llama(_ role: ChatMessage.Role, _ content: String) -> String {
-        "<|start_header_id|>\(role.rawValue)<|end_header_id|>\n\n\(content)<|eot_id|>"
+    private static func llamaHeader(_ role: String) -> String {
+        "<|start_header_id|>\(role)<|end_header_id|>\n\n"
     }
 }
 

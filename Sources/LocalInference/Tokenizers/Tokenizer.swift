@@ -44,29 +44,55 @@ public struct Tokenizer: Sendable {
     ///   begins one.
     public func encode(_ text: String, addSpecialTokens: Bool = true) -> [Int] {
         var tokens = addSpecialTokens ? parts.prefix : []
-        let text = Array(text.utf8)
-        var isFirst = true
-        for piece in parts.added.split(text) {
-            switch piece {
-            case .token(let id): tokens.append(id)
-            case .text(let range): encode(Array(text[range]), isFirst: isFirst, into: &tokens)
-            }
-            isFirst = false
-        }
+        encode(pieces(of: text), into: &tokens)
         return addSpecialTokens ? tokens + parts.suffix : tokens
     }
 
-    /// Encodes what is between tokens that were found in the text as it is.
-    private func encode(_ text: [UInt8], isFirst: Bool, into tokens: inout [Int]) {
-        var text = text
-        if let normalizer = parts.normalizer {
-            text = Array(normalizer.normalize(String(decoding: text, as: UTF8.self)).utf8)
+    /// The tokens of a conversation, as ``chatTemplate`` writes it; `nil` without one.
+    ///
+    /// What looks like a special token in a message stays text there: a file that an agent reads must not be able to end
+    /// its message and begin another (`split_special_tokens` of Hugging Face's tokenizers).
+    public func encode(_ messages: [ChatMessage], addGenerationPrompt: Bool = true) -> [Int]? {
+        guard let chatTemplate else { return nil }
+        var joined: [Piece] = []
+        for segment in chatTemplate.segments(messages, addGenerationPrompt: addGenerationPrompt) {
+            for piece in pieces(of: segment.text, keepsSpecial: segment.isMarkup) {
+                if case .text(let text) = piece, case .text(let before) = joined.last {
+                    joined[joined.count - 1] = .text(before + text)
+                } else {
+                    joined.append(piece)
+                }
+            }
         }
-        for piece in parts.added.splitNormalized(text) {
+        var tokens: [Int] = []
+        encode(joined, into: &tokens)
+        return tokens
+    }
+
+    /// A piece of a text: a token that was found in it, or normalized text between tokens.
+    fileprivate enum Piece {
+        case token(Int)
+        case text([UInt8])
+    }
+
+    private func pieces(of text: String, keepsSpecial: Bool = true) -> [Piece] {
+        let text = Array(text.utf8)
+        return parts.added.split(text, keepsSpecial: keepsSpecial).flatMap { piece -> [Piece] in
+            guard case .text(let range) = piece else { return [Piece(piece, in: text)] }
+            var part = Array(text[range])
+            if let normalizer = parts.normalizer {
+                part = Array(normalizer.normalize(String(decoding: part, as: UTF8.self)).utf8)
+            }
+            return parts.added.splitNormalized(part, keepsSpecial: keepsSpecial).map { Piece($0, in: part) }
+        }
+    }
+
+    private func encode(_ pieces: [Piece], into tokens: inout [Int]) {
+        for (index, piece) in pieces.enumerated() {
             switch piece {
             case .token(let id): tokens.append(id)
-            case .text(let range):
-                var pieces = [PreTokenizer.Piece(bytes: text[range], isFirst: isFirst && range.lowerBound == 0)]
+            case .text(let text):
+                var pieces = [PreTokenizer.Piece(bytes: text[...], isFirst: index == 0)]
                 if let preTokenizer = parts.preTokenizer { pieces = preTokenizer.apply(to: pieces) }
                 for piece in pieces { parts.model.encode(piece.bytes, into: &tokens) }
             }
@@ -98,5 +124,14 @@ public struct Tokenizer: Sendable {
     /// Whether each token is bytes of its own, which follow one another.
     var isByteLevel: Bool {
         if case .byteLevel = parts.decoder { true } else { false }
+    }
+}
+
+extension Tokenizer.Piece {
+    fileprivate init(_ piece: AddedTokens.Piece, in text: [UInt8]) {
+        switch piece {
+        case .token(let id): self = .token(id)
+        case .text(let range): self = .text(Array(text[range]))
+        }
     }
 }
