@@ -100,31 +100,12 @@ static inline vector gelu_erf(vector x) {
 
 static inline vector silu(vector x) { return x / (1.0f + exponential(-x)); }
 
-/// Runs `BODY`, which reads and writes `v`, over the elements of `x`; `part` is how many the register holds.
-#define FOR_EACH(x, count, BODY) \
-    do { \
-        size_t i = 0, part = CK_WIDTH; \
-        for (; i + CK_WIDTH <= (count); i += CK_WIDTH) { \
-            vector v = load((x) + i); \
-            BODY; \
-            store((x) + i, v); \
-        } \
-        if (i < (count)) { \
-            part = (count) - i; \
-            vector v = load_part((x) + i, part); \
-            BODY; \
-            store_part((x) + i, v, part); \
-        } \
-        (void)part; \
-    } while (0)
-
-#define LOAD(x) (part == CK_WIDTH ? load((x) + i) : load_part((x) + i, part))
-
-static void apply_gelu_tanh(float *x, size_t count) { FOR_EACH(x, count, v = gelu_tanh(v)); }
-static void apply_gelu_erf(float *x, size_t count) { FOR_EACH(x, count, v = gelu_erf(v)); }
-static void silu_multiply(float *x, const float *up, size_t count) { FOR_EACH(x, count, v = silu(v) * LOAD(up)); }
-static void add(float *x, const float *y, size_t count) { FOR_EACH(x, count, v = v + LOAD(y)); }
-static void scale(float *x, float factor, size_t count) { FOR_EACH(x, count, v = v * factor); }
+static void silu_multiply(float *x, const float *up, size_t count) {
+    size_t i = 0;
+    for (; i + CK_WIDTH <= count; i += CK_WIDTH) store(x + i, silu(load(x + i)) * load(up + i));
+    size_t rest = count - i;
+    if (rest > 0) store_part(x + i, silu(load_part(x + i, rest)) * load_part(up + i, rest), rest);
+}
 
 static float sum_of_squares(const float *x, float mean, size_t count) {
     vector total = {0}, second = {0};
@@ -181,25 +162,18 @@ static float maximum(const float *x, size_t count) {
     return result;
 }
 
-static size_t argmax(const float *x, size_t count) {
-    float most = maximum(x, count);
-    for (size_t i = 0; i < count; i++) {
-        if (x[i] == most) return i;
-    }
-    return 0;
-}
-
-static float exponentials(float *x, float most, float factor, size_t count) {
+/// In place: e^(x - most). Returns the sum.
+static float exponentials(float *x, float most, size_t count) {
     vector total = {0};
     size_t i = 0;
     for (; i + CK_WIDTH <= count; i += CK_WIDTH) {
-        vector e = exponential(factor * (load(x + i) - most));
+        vector e = exponential(load(x + i) - most);
         store(x + i, e);
         total += e;
     }
     float rest = 0;
     if (i < count) {
-        vector e = exponential(factor * (load_part(x + i, count - i) - most));
+        vector e = exponential(load_part(x + i, count - i) - most);
         store_part(x + i, e, count - i);
         for (; i < count; i++) rest += x[i];
     }
@@ -261,10 +235,6 @@ static void half_from_float(const float *x, size_t count, uint16_t *y) {
 
 static void float_from_bfloat(const uint16_t *x, size_t count, float *y) {
     for (size_t i = 0; i < count; i++) y[i] = ck_float_from_bfloat(x[i]);
-}
-
-static void bfloat_from_float(const float *x, size_t count, uint16_t *y) {
-    for (size_t i = 0; i < count; i++) y[i] = ck_bfloat_from_float(x[i]);
 }
 
 /// Elements `i` and following of a key or value.
@@ -334,14 +304,14 @@ TILE attend_stretch(
 TILE attend_with(
     size_t count, bool half, const float *queries, size_t query_stride, const ck_attended *cache, size_t dimension,
     float factor, float *scores, float *outputs, size_t output_stride) {
-    size_t positions = cache->positions, stride = positions + count;
+    size_t positions = cache->positions, stride = positions + count - 1;
     float inverses[CK_ATTENDING];
     score(count, half, queries, query_stride, cache, 0, positions, dimension, factor, scores, stride);
     for (size_t q = 0; q < count; q++) {
         float *own = scores + q * stride;
         score(
             1, half, queries + q * query_stride, 0, cache, positions, positions + q, dimension, factor, own, 0);
-        inverses[q] = 1 / exponentials(own, maximum(own, positions + q), 1, positions + q);
+        inverses[q] = 1 / exponentials(own, maximum(own, positions + q), positions + q);
     }
     size_t i = 0;
     for (; i + 2 * CK_WIDTH <= dimension; i += 2 * CK_WIDTH) {
@@ -384,12 +354,10 @@ static void attend(
 
 #define CK_VECTOR_OPERATIONS \
     { \
-        .layer_norm = layer_norm, .rms_norm = rms_norm, .gelu_tanh = apply_gelu_tanh, .gelu_erf = apply_gelu_erf, \
-        .silu_multiply = silu_multiply, .add = add, .scale = scale, .maximum = maximum, .argmax = argmax, \
-        .exponentials = exponentials, .rotate_interleaved = rotate_interleaved, \
-        .rotate_halves = rotate_halves, .attend = attend, \
+        .layer_norm = layer_norm, .rms_norm = rms_norm, .silu_multiply = silu_multiply, \
+        .rotate_interleaved = rotate_interleaved, .rotate_halves = rotate_halves, .attend = attend, \
         .float_from_half = float_from_half, .half_from_float = half_from_float, \
-        .float_from_bfloat = float_from_bfloat, .bfloat_from_float = bfloat_from_float, \
+        .float_from_bfloat = float_from_bfloat, \
     }
 
 static void quantize_activations(

@@ -25,21 +25,8 @@ typedef struct {
         const float *x, const float *weight, const float *bias, float epsilon, size_t count, float *y);
     /// x / sqrt(mean of squares + epsilon) * weight.
     void (*rms_norm)(const float *x, const float *weight, float epsilon, size_t count, float *y);
-    /// In place: x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x³))).
-    void (*gelu_tanh)(float *x, size_t count);
-    /// In place: x/2 * (1 + erf(x / sqrt 2)).
-    void (*gelu_erf)(float *x, size_t count);
     /// x = silu(x) * up.
     void (*silu_multiply)(float *x, const float *up, size_t count);
-    /// x += y.
-    void (*add)(float *x, const float *y, size_t count);
-    /// x = x * factor.
-    void (*scale)(float *x, float factor, size_t count);
-    float (*maximum)(const float *x, size_t count);
-    /// The index of the largest element, the first of equal ones; 0 when none is more than -infinity.
-    size_t (*argmax)(const float *x, size_t count);
-    /// In place: exp(factor * (x - maximum)); returns the sum.
-    float (*exponentials)(float *x, float maximum, float factor, size_t count);
     /// One head, in place: pairs (x[2i], x[2i+1]) turned by angle i, for i below `pairs` (GPT-J, CodeGen).
     void (*rotate_interleaved)(float *x, const float *cosines, const float *sines, size_t pairs);
     /// One head, in place: pairs (x[i], x[i+pairs]) turned by angle i, for i below `pairs` (Llama).
@@ -54,7 +41,6 @@ typedef struct {
     void (*float_from_half)(const uint16_t *x, size_t count, float *y);
     void (*half_from_float)(const float *x, size_t count, uint16_t *y);
     void (*float_from_bfloat)(const uint16_t *x, size_t count, float *y);
-    void (*bfloat_from_float)(const float *x, size_t count, uint16_t *y);
 } ck_vector_operations;
 
 #endif

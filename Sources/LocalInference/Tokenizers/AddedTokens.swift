@@ -20,8 +20,11 @@ struct AddedTokens: Sendable {
         case text(Range<Int>)
     }
 
-    private(set) var tokens: [Token] = []
+    private var tokens: [Token] = []
     private var tokenOfID: [Int: Int] = [:]
+    private var tokenOfContent: [[UInt8]: Int] = [:]
+    /// The greatest number of a token; -1 without any.
+    private(set) var lastID = -1
     private var specialContents: Set<[UInt8]> = []
     private var exact = PrefixTree()
     private var normalized = PrefixTree()
@@ -30,6 +33,8 @@ struct AddedTokens: Sendable {
     mutating func add(_ token: Token, normalizer: Normalizer?) {
         if token.isSpecial { specialContents.insert(Array(token.content.utf8)) }
         tokenOfID[token.id] = tokens.count
+        tokenOfContent[Array(token.content.utf8)] = tokens.count
+        lastID = max(lastID, token.id)
         tokens.append(token)
         insert(tokens.count - 1, isNormalized: token.isNormalized, normalizer)
     }
@@ -37,7 +42,7 @@ struct AddedTokens: Sendable {
     /// Makes a token that is there special. It is then looked for in this way, too.
     mutating func markSpecial(_ content: String, isNormalized: Bool, normalizer: Normalizer?) {
         guard specialContents.insert(Array(content.utf8)).inserted,
-            let index = tokens.firstIndex(where: { $0.content.utf8.elementsEqual(content.utf8) })
+            let index = tokenOfContent[Array(content.utf8)]
         else { return }
         insert(index, isNormalized: isNormalized, normalizer)
     }
@@ -56,8 +61,9 @@ struct AddedTokens: Sendable {
         tokenOfID[id].map { tokens[$0].content }
     }
 
-    func contains(_ content: String) -> Bool {
-        tokens.contains { $0.content.utf8.elementsEqual(content.utf8) }
+    /// The number of a token by its text.
+    func id(of content: String) -> Int? {
+        tokenOfContent[Array(content.utf8)].map { tokens[$0].id }
     }
 
     /// Special is a matter of the text: a token of the model that reads like a special one is one.

@@ -154,8 +154,8 @@ extension PreTokenizer {
 
     private static func pattern(_ node: JSONNode?) throws(Flaw) -> SplitPattern {
         if let pattern = node?["Regex"]?.string { return try SplitPattern(pattern) }
-        guard let text = node?["String"]?.string, !text.isEmpty else {
-            throw Flaw("its pre-tokenizer Split lacks its pattern")
+        guard let text = node?["String"]?.string, (1...400).contains(text.unicodeScalars.count) else {
+            throw Flaw("its pre-tokenizer Split lacks its pattern, or has a very long one")
         }
         return SplitPattern(literal: text)
     }

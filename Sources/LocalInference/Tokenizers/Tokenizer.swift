@@ -30,7 +30,7 @@ public struct Tokenizer: Sendable {
 
     /// One more than the greatest number of a token.
     public var vocabularySize: Int {
-        max(parts.model.vocabulary.endID, (parts.added.tokens.map(\.id).max() ?? -1) + 1)
+        max(parts.model.vocabulary.endID, parts.added.lastID + 1)
     }
 
     /// The number of a token by its text as the vocabulary writes it.

@@ -107,7 +107,7 @@ struct TokenizerConfiguration {
             guard let content = token.tokenContent else { continue }
             // A mere text changes nothing of a token that is there.
             let description = token.string == nil ? token : described[content]
-            guard description != nil || tokenizerClass == "Qwen2Tokenizer" || !parts.added.contains(content) else {
+            guard description != nil || tokenizerClass == "Qwen2Tokenizer" || parts.added.id(of: content) == nil else {
                 continue
             }
             try parts.add(

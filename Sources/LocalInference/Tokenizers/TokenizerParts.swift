@@ -11,7 +11,7 @@ struct TokenizerParts {
 
     /// The number of a token, whether added or the model's own.
     func id(of token: String) -> Int? {
-        added.tokens.last { $0.content.utf8.elementsEqual(token.utf8) }?.id ?? model.vocabulary.id(of: token)
+        added.id(of: token) ?? model.vocabulary.id(of: token)
     }
 
     /// Adds a token; it gets a number where neither it nor the model has one. One that was added before can only become
@@ -20,11 +20,11 @@ struct TokenizerParts {
         _ content: String, id: Int? = nil, isSpecial: Bool, isNormalized: Bool, _ flags: JSONNode? = nil
     ) throws(Flaw) {
         guard !content.isEmpty else { return }
-        if added.contains(content) {
+        if added.id(of: content) != nil {
             if isSpecial { added.markSpecial(content, isNormalized: isNormalized, normalizer: normalizer) }
             return
         }
-        let next = max(model.vocabulary.endID, (added.tokens.map(\.id).max() ?? -1) + 1)
+        let next = max(model.vocabulary.endID, added.lastID + 1)
         let id = model.vocabulary.id(of: content) ?? id ?? next
         guard (0..<Vocabulary.maxCount).contains(id) else {
             throw Flaw("the added token \(content.quoted) has the number \(id)")
