@@ -49,17 +49,30 @@ extension CodingContext {
     private func complete(
         _ model: any CompletingModel, after attempts: [CodingAttempt], count: Int
     ) async throws -> Generation {
-        let stub: String?
-        let prompt: CompletionRequest.Prompt
-        switch training {
-        case .base:
-            stub = CodingPrompts.stub
-            prompt = .text(CodingPrompts.beginning(request.task, after: attempts.last) + CodingPrompts.stub)
-        case .instruct, nil:
-            stub = nil
-            prompt = .conversation(
-                system: CodingPrompts.system, messages: CodingPrompts.messages(request, attempts))
+        do {
+            return try await complete(model, prompt(after: attempts), after: attempts, count: count)
+        } catch let error as ModelError where error.kind == .contextLength {
+            // Small models have short contexts: what was said before is what they can do without.
+            let alone = prompt(after: [], alone: true)
+            guard alone != prompt(after: attempts) else { throw error }
+            onEvent(.notice("the model's context is too short for what was said before; it gets the task alone"))
+            return try await complete(model, alone, after: attempts, count: count)
         }
+    }
+
+    private func prompt(after attempts: [CodingAttempt], alone: Bool = false) -> CompletionRequest.Prompt {
+        if training == .base {
+            return .text(CodingPrompts.beginning(request.task, after: attempts.last) + CodingPrompts.stub)
+        }
+        var request = request
+        if alone { request.history = [] }
+        return .conversation(system: CodingPrompts.system, messages: CodingPrompts.messages(request, attempts))
+    }
+
+    private func complete(
+        _ model: any CompletingModel, _ prompt: CompletionRequest.Prompt, after attempts: [CodingAttempt], count: Int
+    ) async throws -> Generation {
+        let stub = training == .base ? CodingPrompts.stub : nil
         let completion = CompletionRequest(
             prompt: prompt, samples: request.options.sampling(count: count),
             maxNewTokens: request.options.maxNewTokens(of: training),

@@ -108,7 +108,11 @@ struct ProgramRunner: Sendable {
     private static func removing(
         _ path: [UInt8], before onOutput: @escaping @Sendable ([UInt8]) -> Void
     ) -> @Sendable ([UInt8]) -> Void {
-        { bytes in onOutput(bytes.replacing(path, with: [UInt8]())) }
+        let needle = Data(path)
+        return { bytes in
+            let isThere = Data(bytes).range(of: needle) != nil
+            onOutput(isThere ? bytes.replacing(path, with: [UInt8]()) : bytes)
+        }
     }
 
     private func madeFiles(in sandbox: any Sandbox, _ outcome: CommandOutcome) async throws -> Bool {

@@ -128,6 +128,21 @@ struct BaseModelTests {
         _ = try await result([text])
     }
 
+    @Test func aContextThatIsTooShortForTheFailedProgramGetsTheTaskAlone() async throws {
+        let model = ScriptedCompletions(.base) { request, _ in
+            guard case .text(let prompt) = request.prompt else { return [] }
+            if prompt.contains("1 / 0") { throw ModelError(.contextLength, "the prompt is too long") }
+            let text = request.lookup == nil ? "    print(1 / 0)" : "    print(1)"
+            return [CompletionReply.Candidate(text: text, finish: .stop)]
+        }
+        try await CodingFixture.with(model: model) { fixture in
+            let result = try await fixture.result(of: "Print")
+            #expect(result.status == .success)
+            #expect(result.output == "1\n")
+        }
+        #expect(await model.requests.count == 3)
+    }
+
     @Test func aModelForConversationsGetsOne() async throws {
         let model = ScriptedCompletions(
             .instruct, [["```python\nprint(1 / 0)\n```"], ["```python\nprint(1)\n```"]])

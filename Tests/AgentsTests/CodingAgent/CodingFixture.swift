@@ -45,7 +45,8 @@ struct CodingFixture: Sendable {
 
 /// A model in this process that a script speaks for.
 actor ScriptedCompletions: CompletingModel {
-    typealias Script = @Sendable (_ request: CompletionRequest, _ number: Int) -> [CompletionReply.Candidate]
+    typealias Script =
+        @Sendable (_ request: CompletionRequest, _ number: Int) throws -> [CompletionReply.Candidate]
 
     nonisolated let name = "local/scripted"
     nonisolated let capabilities = ModelCapabilities(toolCalling: false)
@@ -74,7 +75,7 @@ actor ScriptedCompletions: CompletingModel {
         _ request: CompletionRequest, onPiece: @escaping @Sendable (CompletionPiece) -> Bool
     ) async throws -> CompletionReply {
         requests.append(request)
-        let candidates = script(request, requests.count - 1)
+        let candidates = try script(request, requests.count - 1)
         for (index, candidate) in candidates.enumerated() {
             _ = onPiece(CompletionPiece(candidate: index, text: candidate.text))
         }

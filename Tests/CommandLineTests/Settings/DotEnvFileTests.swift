@@ -43,6 +43,8 @@ struct DotEnvFileTests {
             // These depend on the model, and SANDBOX_NETWORK on the command.
             "MODEL_SAMPLES", "MODEL_TEMPERATURE", "MODEL_TOP_P", "MODEL_REPETITION_PENALTY", "MODEL_MAX_NEW_TOKENS",
             "SANDBOX_NETWORK",
+            // These depend on the machine and its user.
+            "LOCAL_THREADS", "SWE_AGENT_CACHE", "HF_HOME", "HF_HUB_CACHE", "HF_TOKEN", "HF_TOKEN_PATH",
         ]
         let all = text.split(separator: "\n").filter { line in !examples.contains { line.hasPrefix("#\($0)=") } }
             .map { $0.firstMatch(of: /^#([A-Z0-9_]+=.*)$/).map { String($0.1) } ?? String($0) }
