@@ -79,8 +79,6 @@ public struct LocalLanguageModel: LanguageModel {
             }
         }
         let messages = (system.isEmpty ? [] : [ChatMessage(.system, system)]) + turns
-        return tokenizer.encode(messages) ?? tokenizer.encode(messages.map(\.content).joined(separator: "
-
-"))
+        return tokenizer.encode(messages) ?? tokenizer.encode(messages.map(\.content).joined(separator: "\n\n"))
     }
 }
