@@ -32,10 +32,10 @@ struct ChatLoop: Sendable {
         var model = model
         do {
             if resume { try await showPast() }
-            // Programs start faster in a sandbox that is there.
-            await parts.sandboxes.prepare(1)
             if let unfinished = await session.unfinished { try await resumeTask(unfinished.id, unfinished.progress) }
             while true {
+                // Its sandbox starts while the person types.
+                await parts.sandboxes.prepare(1)
                 switch await console.read(prompt: Self.prompt) {
                 case .endOfInput: throw Ending.left
                 case .interrupted: throw Ending.broken(.interrupted)
