@@ -22,12 +22,16 @@ public enum SandboxIsolation: Sendable, Hashable {
         let reason: String
         if let program = ProgramSearch(path: path).find("bwrap") {
             let view = SandboxView()
+            // Long enough for a machine that is very busy: tasks must not lose their isolation for that.
             let probe = try await HostCommand(
                 executable: program, arguments: view.bubblewrapArguments + ["/bin/sh", "-c", ":"],
-                environment: ["PATH": path], timeout: .seconds(10)
+                environment: ["PATH": path], timeout: .seconds(60)
             ).run()
             if probe.succeeded { return .bubblewrap(program) }
-            reason = probe.errorOutput.split(separator: "\n").first.map(String.init) ?? "bubblewrap failed"
+            reason =
+                probe.timedOut
+                ? "bubblewrap did not start within a minute"
+                : probe.errorOutput.split(separator: "\n").first.map(String.init) ?? "bubblewrap failed"
         } else {
             reason = "bubblewrap (bwrap) is not installed"
         }
