@@ -50,30 +50,10 @@ public struct GitHTTPServer: Sendable {
         _ body: @Sendable @escaping (GitHTTPServer) async throws -> Result
     ) async throws -> Result {
         let log = RequestLog()
-        let (ports, portsContinuation) = AsyncStream.makeStream(of: Int.self)
-        let application = Application(
-            responder: CallbackResponder<BasicRequestContext> { request, _ in
-                try await respond(to: request, root: root, behaviour: behaviour, log: log)
-            },
-            configuration: .init(address: .hostname("127.0.0.1", port: 0)),
-            onServerRunning: { portsContinuation.yield($0.localAddress?.port ?? 0) }
-        )
-        return try await withThrowingTaskGroup(of: Result?.self) { group in
-            group.addTask {
-                // Run without a service group, so that no signal handlers are installed in the tests' process.
-                try await application.run()
-                return nil
-            }
-            group.addTask {
-                var iterator = ports.makeAsyncIterator()
-                guard let port = await iterator.next() else { throw CancellationError() }
-                return try await body(GitHTTPServer(port: port, log: log))
-            }
-            defer { group.cancelAll() }
-            while let result = try await group.next() {
-                if let result { return result }
-            }
-            throw CancellationError()
+        return try await withLoopbackServer({ request in
+            try await respond(to: request, root: root, behaviour: behaviour, log: log)
+        }) { port in
+            try await body(GitHTTPServer(port: port, log: log))
         }
     }
 }

@@ -1,7 +1,6 @@
 import Crypto
 public import Foundation
 import Hummingbird
-import Logging
 import NIOCore
 
 /// A hub of one model on loopback: the API, the files, and a second host that the large ones are redirected to.
@@ -72,8 +71,8 @@ public actor LoopbackHub {
         _ body: @Sendable @escaping (LoopbackHub) async throws -> Result
     ) async throws -> Result {
         let hub = LoopbackHub(files, behaviour)
-        return try await withServer({ try await hub.respond($0, isAway: true) }) { away in
-            try await withServer({ try await hub.respond($0, isAway: false) }) { port in
+        return try await withLoopbackServer({ try await hub.respond($0, isAway: true) }) { away in
+            try await withLoopbackServer({ try await hub.respond($0, isAway: false) }) { port in
                 await hub.set(hub: port, away: away)
                 return try await body(hub)
             }
@@ -81,36 +80,6 @@ public actor LoopbackHub {
     }
 
     private func set(hub: Int, away: Int) { ports = (hub, away) }
-
-    private static func withServer<Result: Sendable>(
-        _ respond: @escaping @Sendable (Request) async throws -> Response,
-        _ body: @Sendable @escaping (_ port: Int) async throws -> Result
-    ) async throws -> Result {
-        let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
-        let application = Application(
-            responder: CallbackResponder<BasicRequestContext> { request, _ in try await respond(request) },
-            configuration: .init(address: .hostname("127.0.0.1", port: 0)),
-            onServerRunning: { continuation.yield($0.localAddress?.port ?? 0) },
-            // Connections that are cut on purpose are no errors.
-            logger: Logger(label: "hub", factory: { _ in SwiftLogNoOpLogHandler() }))
-        return try await withThrowingTaskGroup(of: Result?.self) { group in
-            group.addTask {
-                // Run without a service group, so that no signal handlers are installed in the tests' process.
-                try await application.run()
-                return nil
-            }
-            group.addTask {
-                var iterator = ports.makeAsyncIterator()
-                guard let port = await iterator.next() else { throw CancellationError() }
-                return try await body(port)
-            }
-            defer { group.cancelAll() }
-            while let result = try await group.next() {
-                if let result { return result }
-            }
-            throw CancellationError()
-        }
-    }
 }
 
 extension LoopbackHub {

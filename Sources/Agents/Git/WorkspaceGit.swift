@@ -115,19 +115,10 @@ public struct WorkspaceGit: Sendable {
 
     /// The files that differ from the last commit, as the lines of `git status --porcelain`.
     public func status() async throws -> [String] {
-        let outcome = try await run(
-            #"cd -- "$1" && git -c core.quotePath=false status --porcelain --untracked-files=all"#, [directory],
-            purpose: "The repository's status could not be read")
+        let script = #"cd -- "$1" && git -c core.quotePath=false status --porcelain --untracked-files=all"#
+        let outcome = try await ShellScript(script, [directory]).run(in: sandbox, timeout: timeout)
+        try check(outcome, purpose: "The repository's status could not be read")
         return outcome.output.split(separator: "\n").map(String.init)
-    }
-
-    @discardableResult
-    private func run(
-        _ script: String, _ parameters: [String], kind: GitError.Kind = .failed, purpose: String
-    ) async throws -> CommandOutcome {
-        let outcome = try await ShellScript(script, parameters).run(in: sandbox, timeout: timeout)
-        try check(outcome, kind: kind, purpose: purpose)
-        return outcome
     }
 
     private func check(_ outcome: CommandOutcome, kind: GitError.Kind = .failed, purpose: String) throws {
