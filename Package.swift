@@ -84,7 +84,9 @@ let package = Package(
         ),
         .target(name: "TaskStore", dependencies: ["Workflow", .grdb, .logging], swiftSettings: settings),
         .target(
-            name: "Sandboxes", dependencies: [.logging, .subprocess, .systemPackage, .crypto], swiftSettings: settings),
+            name: "Sandboxes", dependencies: ["CConfinement", .logging, .subprocess, .systemPackage, .crypto],
+            swiftSettings: settings),
+        .target(name: "CConfinement", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .target(
             name: "LanguageModels",
             dependencies: [
@@ -127,7 +129,8 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .testTarget(name: "SandboxesTests", dependencies: ["Sandboxes", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "SandboxesTests", dependencies: ["swe-agent", "Sandboxes", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "WorkflowTests", dependencies: ["Workflow", "TaskStore"], swiftSettings: settings),
         .testTarget(name: "TaskStoreTests", dependencies: ["Workflow", "TaskStore"], swiftSettings: settings),
         .testTarget(

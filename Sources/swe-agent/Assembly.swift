@@ -5,12 +5,15 @@ import LanguageModels
 import Logging
 import Sandboxes
 import TaskStore
+import Workflow
 
 /// The parts of the program, put together as the settings say.
 enum Assembly {
     /// A logger that writes to standard error.
     static func logger(_ settings: Settings, default level: Logger.Level) -> Logger {
-        var logger = Logger(label: "swe-agent", factory: { StreamLogHandler.standardError(label: $0) })
+        var logger = Logger(label: "swe-agent") {
+            RedactingLogHandler(StreamLogHandler.standardError(label: $0), settings.redaction)
+        }
         logger.logLevel = settings.logLevel ?? level
         return logger
     }
@@ -21,6 +24,7 @@ enum Assembly {
     static func withTaskService<Result: Sendable>(
         _ settings: Settings, logger: Logger, _ body: @Sendable (TaskService) async throws -> Result
     ) async throws -> Result {
+        if let warning = Settings.warningAboutFile() { logger.warning("\(warning)") }
         let http = HTTPClient(configuration: ModelHTTPClient.configuration)
         let result: Swift.Result<Result, any Error>
         do {
@@ -29,7 +33,10 @@ enum Assembly {
             result = .success(
                 try await withTaskExecutorPreference(EventLoopExecutor.shared) {
                     try await SQLiteRunStore.withStore(in: settings.service.data) { store in
-                        try await body(TaskService(store: store, runner: runner, limits: limits, logger: logger))
+                        try await body(
+                            TaskService(
+                                store: RedactingStore(store, settings.redaction), runner: runner, limits: limits,
+                                logger: logger))
                     }
                 })
         } catch {
@@ -54,14 +61,20 @@ enum Assembly {
             throw SettingsError(
                 "MAX_COST_USD needs the price of \(settings.models.name): name it in a MODEL_PRICES file")
         }
+        let sandboxes = try await sandboxes(settings, logger: logger)
+        var task = taskSettings(settings)
+        task.hasNetwork = sandboxes.hasNetwork
         return TaskRunner(
-            settings: taskSettings(settings),
-            sandboxes: try await sandboxes(settings, logger: logger),
+            settings: task,
+            sandboxes: sandboxes,
             git: git(settings),
             prices: settings.models.prices,
             logger: logger
         ) { name in
-            try catalog.model(named: name) { retry in logger.warning("\(retry)", metadata: ["model": "\(name)"]) }
+            let model = try catalog.model(named: name) { retry in
+                logger.warning("\(retry)", metadata: ["model": "\(name)"])
+            }
+            return RedactingModel(model, settings.redaction)
         }
     }
 
@@ -76,10 +89,12 @@ enum Assembly {
             let provider = try await LocalSandboxProvider(
                 root: absolute(settings.service.workspace), settings: local,
                 hostEnvironment: ProcessInfo.processInfo.environment)
-            if case .none(let reason) = provider.isolation, !local.hasNetwork {
+            if case .none(let reason) = provider.isolation, settings.coding.networkIsChosen, !local.hasNetwork {
                 throw SettingsError("SANDBOX_NETWORK=off needs bubblewrap (\(reason)): install it, or write on")
             }
-            if let warning = provider.warning { logger.warning("\(warning)") }
+            // The keys in this process's memory and environment are nothing for what runs beside it.
+            if case .bubblewrap = provider.isolation {} else { ProcessMemory.hide() }
+            for warning in provider.warnings { logger.warning("\(warning)") }
             return provider
         } catch let error as SandboxError {
             throw SettingsError(error.message)

@@ -1,6 +1,7 @@
 import Foundation
 import Subprocess
 import SystemPackage
+import TestSupport
 
 /// The program as users start it.
 enum Program {
@@ -11,19 +12,7 @@ enum Program {
         var errors: String
     }
 
-    /// The binary beside the one that the tests are in.
-    static let path: String = {
-        let tests =
-            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
-            ?? CommandLine.arguments[0]
-        var folder = URL(filePath: tests).deletingLastPathComponent()
-        while !FileManager.default.isExecutableFile(atPath: folder.appending(path: "swe-agent").path()),
-            folder.path() != "/"
-        {
-            folder.deleteLastPathComponent()
-        }
-        return folder.appending(path: "swe-agent").path()
-    }()
+    static let path = BuiltProgram.path
 
     /// Runs it to its end, with no settings but the given ones.
     ///

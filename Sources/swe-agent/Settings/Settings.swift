@@ -4,6 +4,7 @@ import LocalInference
 import Logging
 import ModelHub
 import Sandboxes
+import Workflow
 
 /// Everything that can be set, read and checked once at the start.
 struct Settings: Sendable {
@@ -21,6 +22,8 @@ struct Settings: Sendable {
     var service: Service
     /// `nil` leaves it to the command.
     var logLevel: Logger.Level?
+    /// All keys and tokens that were set, to be kept out of what is written.
+    var redaction: Redaction
 
     struct Models: Sendable {
         /// The model of tasks that name none, and whether someone chose it.
@@ -87,6 +90,16 @@ extension Settings {
             file: try DotEnvFile.variables(atPath: ".env"))
     }
 
+    /// A line for the log where others of this machine can read the keys in `.env`; `nil` where they cannot.
+    static func warningAboutFile(atPath path: String = ".env") -> String? {
+        guard let secrets = try? DotEnvFile.variables(atPath: path),
+            secrets.contains(where: { Variable(rawValue: $0.key)?.isSecret == true && !$0.value.isEmpty }),
+            let mode = try? FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int,
+            mode & 0o077 != 0
+        else { return nil }
+        return "\(path) holds keys and is open to other users (mode \(String(mode, radix: 8))): chmod 600 \(path)"
+    }
+
     /// Checks every variable.
     ///
     /// - Throws: ``SettingsError`` for the first that cannot be.
@@ -97,6 +110,7 @@ extension Settings {
         coding = try Coding(reader, sandbox: sandbox)
         limits = try Limits(reader)
         service = try Service(reader)
+        redaction = Redaction(reader.secrets)
         logLevel = try reader.string(.logLevel) == nil ? nil : reader.choice(.logLevel, default: .info)
     }
 }
@@ -201,8 +215,29 @@ extension LocalSandboxSettings {
         }
         self.init(
             isolation: try reader.choice(.sandboxIsolation, default: .auto),
-            hasNetwork: try reader.flag(.sandboxNetwork, default: true),
+            allowsUnisolated: try reader.flag(.sandboxAllowUnisolated, default: false),
+            confiningProgram: Self.ownProgram,
+            limits: SandboxLimits(
+                memory: try Self.limit(.sandboxMemory, reader, SandboxLimits.usual.memory, least: 64),
+                processes: try Self.limit(.sandboxProcesses, reader, SandboxLimits.usual.processes, least: 16),
+                fileSize: try Self.limit(.sandboxFileSize, reader, SandboxLimits.usual.fileSize, least: 1),
+                disk: try Self.limit(.sandboxDisk, reader, SandboxLimits.usual.disk, least: 16),
+                processors: try reader.number(.sandboxProcessors, in: 0.1...1024)),
+            hasNetwork: try reader.flag(.sandboxNetwork, default: false),
             environmentPassthrough: try reader.variableNames(.sandboxEnvironment, default: ""))
+    }
+
+    /// This program, which Landlock needs; see ``LandlockLaunch``.
+    private static var ownProgram: String? { Bundle.main.executablePath }
+
+    /// A limit of which 0 stands for none.
+    private static func limit(
+        _ variable: Variable, _ reader: SettingsReader, _ usual: Int?, least: Int
+    ) throws -> Int? {
+        guard let number = try reader.integer(variable, in: 0...1_073_741_824) else { return usual }
+        if number == 0 { return nil }
+        guard number >= least else { throw reader.wrong(variable, "write at least \(least), or 0 for no limit") }
+        return number
     }
 }
 

@@ -32,6 +32,12 @@ enum Variable: String, CaseIterable, Sendable {
     case sandboxIsolation = "SANDBOX_ISOLATION"
     case sandboxEnvironment = "SANDBOX_ENV_PASSTHROUGH"
     case sandboxNetwork = "SANDBOX_NETWORK"
+    case sandboxAllowUnisolated = "SANDBOX_ALLOW_UNISOLATED"
+    case sandboxMemory = "SANDBOX_MEMORY_MB"
+    case sandboxProcesses = "SANDBOX_PROCESSES"
+    case sandboxFileSize = "SANDBOX_FILE_SIZE_MB"
+    case sandboxDisk = "SANDBOX_DISK_MB"
+    case sandboxProcessors = "SANDBOX_CPUS"
 
     case modelSamples = "MODEL_SAMPLES"
     case modelTemperature = "MODEL_TEMPERATURE"
