@@ -44,14 +44,16 @@ public struct LocalSandboxProvider: SandboxProvider {
             throw SandboxError(
                 .unavailable,
                 "Commands of tasks cannot be isolated here, because \(reason). Install bubblewrap and allow user "
-                    + "namespaces, or accept that tasks act with all rights of this service: SANDBOX_ALLOW_UNISOLATED=1")
+                    + "namespaces, or accept that tasks act with all rights of this service: SANDBOX_ALLOW_UNISOLATED=1"
+            )
         }
         limits = settings.limits
         groups = ControlGroup.detect()
         if limits.processors != nil, groups?.controllers.contains(.processors) != true {
             throw SandboxError(
                 .unavailable,
-                "SANDBOX_CPUS needs control groups that the service may make, such as with Delegate=yes in a systemd unit")
+                "SANDBOX_CPUS needs control groups that the service may make, such as with Delegate=yes in a systemd unit"
+            )
         }
 
         let state = "\(HostPath.real(root))/.state"

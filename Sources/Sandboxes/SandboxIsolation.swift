@@ -30,7 +30,8 @@ public enum SandboxIsolation: Sendable, Hashable {
         case .landlock:
             guard let program = await landlock(confiningProgram) else {
                 throw SandboxError(
-                    .unavailable, "The sandbox cannot be isolated by Landlock: it needs Linux 6.2 or newer with Landlock")
+                    .unavailable,
+                    "The sandbox cannot be isolated by Landlock: it needs Linux 6.2 or newer with Landlock")
             }
             return .landlock(program)
         case .auto, .bubblewrap: break

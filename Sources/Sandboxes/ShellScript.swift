@@ -14,7 +14,8 @@ enum ShellScript {
     /// Defines what the other lines use, runs lines, changes to the first directory there is, and marks the output with
     /// `ready`.
     static func prelude(_ lines: [String], directories: [String], word: String) -> String {
-        prelude + lines.map { $0 + "\n" }.joined() + directories.map { "builtin cd -- \($0.shellQuoted) 2>/dev/null" }.joined(separator: " || ") + "\n"
+        prelude + lines.map { $0 + "\n" }.joined()
+            + directories.map { "builtin cd -- \($0.shellQuoted) 2>/dev/null" }.joined(separator: " || ") + "\n"
             + "__swe_word=\(word); __swe_mark ready 0\n"
     }
 

@@ -106,7 +106,8 @@ enum Assembly {
             identity: GitClient.Identity(name: settings.git.username, email: settings.git.email),
             credential: settings.git.token.flatMap {
                 GitCredential(token: $0.reveal(), hosts: settings.git.tokenHosts)
-            })
+            },
+            remoteHosts: settings.service.remoteHosts)
     }
 
     private static func taskSettings(_ settings: Settings) -> TaskSettings {

@@ -26,6 +26,7 @@ struct TestService: Sendable {
         var prices = PriceTable.builtIn
         var modelID = "openai/gpt-4.1"
         var token: String?
+        var remoteHosts = RemoteHosts.all
         var access = Access()
         /// Where data and workspaces are; a folder of the run's own where it is not given.
         var folder: String?
@@ -53,7 +54,8 @@ struct TestService: Sendable {
                     hostEnvironment: ProcessInfo.processInfo.environment),
                 git: GitClient(
                     identity: .init(name: "swe-agent-bot", email: "bot@example.com"),
-                    credential: options.token.flatMap { GitCredential(token: $0) }),
+                    credential: options.token.flatMap { GitCredential(token: $0) },
+                    remoteHosts: options.remoteHosts),
                 prices: options.prices,
                 logger: logger
             ) { try catalog.model(named: $0) }

@@ -24,7 +24,8 @@ struct DiskWatch: Sendable {
             // What is over the limit stays, so that the task can clean up; growing further it cannot.
             if used > limit, used > known {
                 await sandbox.endProcesses(
-                    because: "the files of this task take \(used >> 20) MiB and may take \(limit >> 20) MiB: remove some")
+                    because:
+                        "the files of this task take \(used >> 20) MiB and may take \(limit >> 20) MiB: remove some")
             }
             (known, freeWhenKnown) = (used, freeBytes)
         }

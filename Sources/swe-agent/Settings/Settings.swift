@@ -1,3 +1,4 @@
+import Agents
 import Foundation
 import LanguageModels
 import LocalInference
@@ -70,6 +71,8 @@ struct Settings: Sendable {
         var maxRunning: Int
         var maxQueued: Int
         var allowLocalRepositories: Bool
+        /// Where repositories may be.
+        var remoteHosts: RemoteHosts
     }
 }
 
@@ -192,16 +195,19 @@ extension Settings.Git {
             }
             return Secret(text)
         }
-        tokenHosts = try Self.tokenHosts(reader)
+        tokenHosts = try Self.hosts(.gitTokenHosts, reader, default: Self.usualHosts)
         push = try reader.choice(.gitPush, default: .auto)
     }
 
-    private static func tokenHosts(_ reader: SettingsReader) throws -> Set<String>? {
-        guard let text = reader.string(.gitTokenHosts) else { return usualHosts }
+    /// A list of hosts; `nil` for all.
+    fileprivate static func hosts(
+        _ variable: Variable, _ reader: SettingsReader, default fallback: Set<String>
+    ) throws -> Set<String>? {
+        guard let text = reader.string(variable) else { return fallback }
         if text == "*" { return nil }
         let names = text.lowercased().split { $0 == "," || $0.isWhitespace }.map(String.init)
         guard !names.isEmpty, names.allSatisfy({ $0.wholeMatch(of: /[a-z0-9.-]+|\[[0-9a-f:]+\]/) != nil }) else {
-            throw reader.wrong(.gitTokenHosts, "write hosts such as git.example.com with commas between them, or *")
+            throw reader.wrong(variable, "write hosts such as git.example.com with commas between them, or *")
         }
         return Set(names)
     }
@@ -265,6 +271,8 @@ extension Settings.Service {
         maxQueued = try reader.integer(.maxQueued, in: 1...1_000_000) ?? 1000
         keepWorkspaces = try reader.flag(.keepWorkspaces, default: false)
         allowLocalRepositories = try reader.flag(.allowLocalRepositories, default: false)
+        let hosts = try Settings.Git.hosts(.internalHosts, reader, default: [])
+        remoteHosts = RemoteHosts(internalHosts: hosts)
     }
 
     /// The tokens of the API, which the service asks for and of which a client sends the first.

@@ -64,6 +64,7 @@ enum Variable: String, CaseIterable, Sendable {
     case maxRunning = "SWE_AGENT_MAX_RUNNING"
     case maxQueued = "SWE_AGENT_MAX_QUEUED"
     case allowLocalRepositories = "SWE_AGENT_ALLOW_LOCAL_REPOS"
+    case internalHosts = "SWE_AGENT_INTERNAL_HOSTS"
     case url = "SWE_AGENT_URL"
     case logLevel = "LOG_LEVEL"
 

@@ -63,14 +63,17 @@ extension Escape {
         },
         Escape(name: "write through ..") { _ in "echo x >../../new-file && escaped" },
         Escape(name: "rename out of the workspace") { _ in "echo x >f && mv f ../../moved && escaped" },
-        Escape(name: "change the mode of a file outside", isOpenUnderLandlock: true) { "chmod 777 '\($0.directory)/outside' && escaped" },
+        Escape(name: "change the mode of a file outside", isOpenUnderLandlock: true) {
+            "chmod 777 '\($0.directory)/outside' && escaped"
+        },
         Escape(name: "truncate a file outside") {
             python("try:\n os.truncate('\($0.directory)/outside', 0); escaped()\nexcept OSError: pass")
         },
         Escape(name: "read a neighbour's file") { "cat '\($0.neighbour)/file' && escaped" },
         Escape(name: "write a neighbour's file") { "echo x >>'\($0.neighbour)/file' && escaped" },
         Escape(name: "read a directory of the host through a socket pair's descriptor") {
-            python("try:\n f = os.open('/proc/self/root\($0.data)/secret', os.O_RDONLY); escaped()\nexcept OSError: pass")
+            python(
+                "try:\n f = os.open('/proc/self/root\($0.data)/secret', os.O_RDONLY); escaped()\nexcept OSError: pass")
         },
     ]
 

@@ -33,7 +33,8 @@ import Testing
             for (number, escape) in escapes.enumerated() {
                 let outcome = try await sandbox.run(
                     SandboxCommand(
-                        Escape.prelude + "mkdir -p '\(sandbox.workspace)/\(number)' && cd '\(sandbox.workspace)/\(number)'"
+                        Escape.prelude
+                            + "mkdir -p '\(sandbox.workspace)/\(number)' && cd '\(sandbox.workspace)/\(number)'"
                             + "\n" + escape.script(targets), timeout: .seconds(20)))
                 #expect(outcome.output.contains(Escape.success) == works, "\(escape.name): \(outcome.output)")
             }
