@@ -5,6 +5,7 @@ import LanguageModels
 import Logging
 import Sandboxes
 import TaskStore
+import Workflow
 
 /// The parts of the program, put together as the settings say.
 enum Assembly {
@@ -29,7 +30,10 @@ enum Assembly {
             result = .success(
                 try await withTaskExecutorPreference(EventLoopExecutor.shared) {
                     try await SQLiteRunStore.withStore(in: settings.service.data) { store in
-                        try await body(TaskService(store: store, runner: runner, limits: limits, logger: logger))
+                        let service = TaskService(
+                            store: store, runner: runner, limits: limits, retention: settings.service.retention,
+                            logger: logger)
+                        return try await body(service)
                     }
                 })
         } catch {
@@ -40,6 +44,8 @@ enum Assembly {
             return try result.get()
         } catch let error as TaskStoreError {
             throw SettingsError("\(error)")
+        } catch let error as JournalError {
+            throw ProgramError("\(error)")
         }
     }
 
@@ -50,9 +56,18 @@ enum Assembly {
         } catch {
             throw SettingsError("\(error)")
         }
-        if settings.limits.cost != nil, settings.models.prices.price(of: try priced(settings, catalog)) == nil {
-            throw SettingsError(
-                "MAX_COST_USD needs the price of \(settings.models.name): name it in a MODEL_PRICES file")
+        for name in settings.models.catalog.fallbacks {
+            do {
+                try catalog.validate(name)
+            } catch {
+                throw SettingsError("MODEL_FALLBACK, \(name): \(error)")
+            }
+        }
+        if settings.limits.cost != nil {
+            for name in try catalog.model(named: settings.models.name).possibleNames
+            where settings.models.prices.price(of: name) == nil {
+                throw SettingsError("MAX_COST_USD needs the price of \(name): name it in a MODEL_PRICES file")
+            }
         }
         return TaskRunner(
             settings: taskSettings(settings),
@@ -63,10 +78,6 @@ enum Assembly {
         ) { name in
             try catalog.model(named: name) { retry in logger.warning("\(retry)", metadata: ["model": "\(name)"]) }
         }
-    }
-
-    private static func priced(_ settings: Settings, _ catalog: ModelCatalog) throws -> String {
-        try catalog.model(named: settings.models.name).name
     }
 
     private static func sandboxes(_ settings: Settings, logger: Logger) async throws -> LocalSandboxProvider {
@@ -91,7 +102,8 @@ enum Assembly {
             identity: GitClient.Identity(name: settings.git.username, email: settings.git.email),
             credential: settings.git.token.flatMap {
                 GitCredential(token: $0.reveal(), hosts: settings.git.tokenHosts)
-            })
+            },
+            owner: absolute(settings.service.data))
     }
 
     private static func taskSettings(_ settings: Settings) -> TaskSettings {

@@ -1,3 +1,4 @@
+import Agents
 import Foundation
 import LanguageModels
 import LocalInference
@@ -66,6 +67,7 @@ struct Settings: Sendable {
         var apiTokens: [Secret]
         var maxRunning: Int
         var maxQueued: Int
+        var retention: TaskService.Retention
         var allowLocalRepositories: Bool
     }
 }
@@ -131,6 +133,7 @@ extension ModelSettings {
             local: try LocalModels.Settings(reader),
             textProtocol: try reader.choice(.modelProtocol, default: ToolProtocol.tools) == .text,
             streaming: try reader.flag(.modelStreaming, default: true))
+        fallbacks = reader.string(.modelFallback, default: "").split { $0 == "," || $0.isWhitespace }.map(String.init)
         if let seconds = try reader.integer(.modelTimeout, in: 1...86_400) {
             timeout = .seconds(seconds)
             // A provider that may take longer may also be silent for longer, in the proportion of the defaults.
@@ -228,6 +231,9 @@ extension Settings.Service {
         apiTokens = try Self.apiTokens(reader)
         maxRunning = try reader.integer(.maxRunning, in: 0...1000) ?? 4
         maxQueued = try reader.integer(.maxQueued, in: 1...1_000_000) ?? 1000
+        retention = TaskService.Retention(
+            age: try reader.integer(.retentionDays, in: 1...36_500).map { .seconds($0 * 86_400) },
+            bytes: try reader.integer(.retentionSize, in: 1...1_000_000_000).map { Int64($0) << 20 })
         keepWorkspaces = try reader.flag(.keepWorkspaces, default: false)
         allowLocalRepositories = try reader.flag(.allowLocalRepositories, default: false)
     }
