@@ -52,10 +52,10 @@ public struct GitHTTPServer: Sendable {
     public var received: [Received] { get async { await log.received } }
 
     /// Serves the bare repositories below `root` as long as `body` runs.
-    public static func serving<Result: Sendable>(
+    public static func serving<Result>(
         _ root: String,
         behaviour: Behaviour = Behaviour(),
-        _ body: @Sendable @escaping (GitHTTPServer) async throws -> Result
+        _ body: (GitHTTPServer) async throws -> Result
     ) async throws -> Result {
         let log = RequestLog()
         return try await withLoopbackServer({ request in
