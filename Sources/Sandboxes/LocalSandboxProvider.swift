@@ -10,6 +10,10 @@ public struct LocalSandboxProvider: SandboxProvider {
     /// What keeps commands apart from the host.
     public let isolation: SandboxIsolation
 
+    private static let emptyFile = "empty"
+    private static let emptyDirectory = "empty-directory"
+    private static let filterFile = "system-calls"
+
     private let root: String
     private let environment: [String: String]
     private let bash: String
@@ -57,8 +61,8 @@ public struct LocalSandboxProvider: SandboxProvider {
         }
 
         let state = "\(HostPath.real(root))/.state"
-        let emptyFile = "\(state)/empty"
-        let emptyDirectory = "\(state)/empty-directory"
+        let emptyFile = "\(state)/\(Self.emptyFile)"
+        let emptyDirectory = "\(state)/\(Self.emptyDirectory)"
         do {
             for directory in [state, emptyDirectory] {
                 try FileManager.default.createDirectory(
@@ -66,7 +70,7 @@ public struct LocalSandboxProvider: SandboxProvider {
             }
             try Data().write(to: URL(filePath: emptyFile))
             if case .bubblewrap = isolation, let program = SystemCallFilter(sockets: .usual) {
-                let file = "\(state)/system-calls"
+                let file = "\(state)/\(Self.filterFile)"
                 try Data(program.bytes).write(to: URL(filePath: file), options: .atomic)
                 filter = file
             } else {
@@ -121,10 +125,9 @@ public struct LocalSandboxProvider: SandboxProvider {
         let isNew = try place.make()
         let group = try makeGroup(of: place)
         defer { groups?.remove(place.groupName) }
-        if !hasOwnUsers, !isNew {
-            // A service that was killed cannot have cleaned up after itself.
-            ProcessSweep(marker: place.marker, groups: group).killAll()
-        }
+        // A service that was killed cannot have cleaned up after itself, and bubblewrap, which ends with its parent, does
+        // not notice one that ended before it began.
+        if !isNew { ProcessSweep(marker: place.marker, groups: group).killAll() }
         let (shells, launches) = AsyncStream<Shell>.makeStream()
         let sandbox = LocalSandbox(place: place, launches: launches) { repositories, directories in
             launch(in: place, group: group, repositories: repositories, directories: directories)
@@ -148,9 +151,14 @@ public struct LocalSandboxProvider: SandboxProvider {
         }
     }
 
+    public func existing() async throws -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(root)/.state")) ?? []
+        return names.filter { ![Self.emptyFile, Self.emptyDirectory, Self.filterFile].contains($0) }
+    }
+
     public func remove(id: String) async throws {
         let place = try place(of: id)
-        if !hasOwnUsers { ProcessSweep(marker: place.marker).killAll() }
+        ProcessSweep(marker: place.marker).killAll()
         groups?.remove(place.groupName)
         try await place.remove()
     }
@@ -169,6 +177,7 @@ public struct LocalSandboxProvider: SandboxProvider {
     ) -> ShellLaunch {
         var environment = environment
         environment["HOME"] = place.home
+        environment[place.marker.variable] = place.marker.value
         let shell = [bash, "--noprofile", "--norc"]
         let preparations = limits.shellCommands(group: groups?.controllers ?? [], ownUsers: hasOwnUsers)
         switch isolation {
@@ -182,7 +191,6 @@ public struct LocalSandboxProvider: SandboxProvider {
                 records: place.records, directories: directories, containment: .namespace,
                 preparations: preparations, groups: group, filter: filter)
         case .landlock(let program):
-            environment[ProcessMarker.variable] = place.marker.value
             // There is no /tmp of its own without a namespace for mounts.
             environment["TMPDIR"] = place.temporaryDirectory
             let rules = LandlockLaunch.Rules(
@@ -193,7 +201,6 @@ public struct LocalSandboxProvider: SandboxProvider {
                 environment: environment, records: place.records, directories: directories,
                 containment: .marker(place.marker), preparations: preparations, groups: group)
         case .none:
-            environment[ProcessMarker.variable] = place.marker.value
             return ShellLaunch(
                 command: dyingWithParent + shell, environment: environment,
                 records: place.records, directories: directories, containment: .marker(place.marker),

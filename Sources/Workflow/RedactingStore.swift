@@ -1,3 +1,5 @@
+public import Foundation
+
 /// A store that takes secrets out of everything before it is written; what is read has none then.
 public struct RedactingStore: RunStore {
     private let store: any RunStore
@@ -8,8 +10,15 @@ public struct RedactingStore: RunStore {
         self.redact = redact
     }
 
-    public func submit(id: String, title: String, input: JSONText, idempotencyKey: String?) async throws -> String {
-        try await store.submit(id: id, title: redact(title), input: redact(input), idempotencyKey: idempotencyKey)
+    public func submit(
+        id: String, title: String, input: JSONText, idempotencyKey: String?, client: String?
+    ) async throws -> String {
+        try await store.submit(
+            id: id, title: redact(title), input: redact(input), idempotencyKey: idempotencyKey, client: client)
+    }
+
+    public func removeEnded(before: Date?, keepingBytes: Int64?) async throws -> Int {
+        try await store.removeEnded(before: before, keepingBytes: keepingBytes)
     }
 
     public func journal(of id: String) async throws -> any Journal {

@@ -29,14 +29,16 @@ enum Assembly {
         let result: Swift.Result<Result, any Error>
         do {
             let runner = try await runner(settings, http: http, logger: logger)
-            let limits = TaskService.Limits(running: settings.service.maxRunning, queued: settings.service.maxQueued)
+            let limits = TaskService.Limits(
+                running: settings.service.maxRunning, queued: settings.service.maxQueued,
+                perClient: settings.service.maxPerClient)
             result = .success(
                 try await withTaskExecutorPreference(EventLoopExecutor.shared) {
                     try await SQLiteRunStore.withStore(in: settings.service.data) { store in
-                        try await body(
-                            TaskService(
-                                store: RedactingStore(store, settings.redaction), runner: runner, limits: limits,
-                                logger: logger))
+                        let service = TaskService(
+                            store: RedactingStore(store, settings.redaction), runner: runner, limits: limits,
+                            retention: settings.service.retention, logger: logger)
+                        return try await body(service)
                     }
                 })
         } catch {
@@ -47,6 +49,8 @@ enum Assembly {
             return try result.get()
         } catch let error as TaskStoreError {
             throw SettingsError("\(error)")
+        } catch let error as JournalError {
+            throw ProgramError("\(error)")
         }
     }
 
@@ -57,9 +61,18 @@ enum Assembly {
         } catch {
             throw SettingsError("\(error)")
         }
-        if settings.limits.cost != nil, settings.models.prices.price(of: try priced(settings, catalog)) == nil {
-            throw SettingsError(
-                "MAX_COST_USD needs the price of \(settings.models.name): name it in a MODEL_PRICES file")
+        for name in settings.models.catalog.fallbacks {
+            do {
+                try catalog.validate(name)
+            } catch {
+                throw SettingsError("MODEL_FALLBACK, \(name): \(error)")
+            }
+        }
+        if settings.limits.cost != nil {
+            for name in try catalog.model(named: settings.models.name).possibleNames
+            where settings.models.prices.price(of: name) == nil {
+                throw SettingsError("MAX_COST_USD needs the price of \(name): name it in a MODEL_PRICES file")
+            }
         }
         let sandboxes = try await sandboxes(settings, logger: logger)
         var task = taskSettings(settings)
@@ -76,10 +89,6 @@ enum Assembly {
             }
             return RedactingModel(model, settings.redaction)
         }
-    }
-
-    private static func priced(_ settings: Settings, _ catalog: ModelCatalog) throws -> String {
-        try catalog.model(named: settings.models.name).name
     }
 
     private static func sandboxes(_ settings: Settings, logger: Logger) async throws -> LocalSandboxProvider {
@@ -107,7 +116,8 @@ enum Assembly {
             credential: settings.git.token.flatMap {
                 GitCredential(token: $0.reveal(), hosts: settings.git.tokenHosts)
             },
-            remoteHosts: settings.service.remoteHosts)
+            remoteHosts: settings.service.remoteHosts,
+            owner: absolute(settings.service.data))
     }
 
     private static func taskSettings(_ settings: Settings) -> TaskSettings {

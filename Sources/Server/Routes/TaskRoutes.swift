@@ -51,6 +51,11 @@ struct TaskRoutes {
             throw APIError(
                 .tooManyRequests, "queue_full", "\(limit) tasks are waiting already; try again later",
                 headers: [.retryAfter: "10"])
+        } catch TaskRefusal.clientFull(let limit) {
+            throw APIError(
+                .tooManyRequests, "too_many_tasks",
+                "you have \(limit) tasks waiting or at work already; wait for one to end, or cancel one",
+                headers: [.retryAfter: "10"])
         } catch TaskRefusal.draining {
             throw APIError(
                 .serviceUnavailable, "draining", "the service is going down; try again soon",

@@ -70,6 +70,9 @@ struct Settings: Sendable {
         var apiTokens: [Secret]
         var maxRunning: Int
         var maxQueued: Int
+        /// Tasks that have not ended of one API token; `nil` for any number.
+        var maxPerClient: Int?
+        var retention: TaskService.Retention
         var allowLocalRepositories: Bool
         /// Where repositories may be.
         var remoteHosts: RemoteHosts
@@ -148,6 +151,7 @@ extension ModelSettings {
             local: try LocalModels.Settings(reader),
             textProtocol: try reader.choice(.modelProtocol, default: ToolProtocol.tools) == .text,
             streaming: try reader.flag(.modelStreaming, default: true))
+        fallbacks = reader.string(.modelFallback, default: "").split { $0 == "," || $0.isWhitespace }.map(String.init)
         if let seconds = try reader.integer(.modelTimeout, in: 1...86_400) {
             timeout = .seconds(seconds)
             // A provider that may take longer may also be silent for longer, in the proportion of the defaults.
@@ -269,6 +273,10 @@ extension Settings.Service {
         apiTokens = try Self.apiTokens(reader)
         maxRunning = try reader.integer(.maxRunning, in: 0...1000) ?? 4
         maxQueued = try reader.integer(.maxQueued, in: 1...1_000_000) ?? 1000
+        maxPerClient = try reader.integer(.maxPerClient, in: 1...1_000_000)
+        retention = TaskService.Retention(
+            age: try reader.integer(.retentionDays, in: 1...36_500).map { .seconds($0 * 86_400) },
+            bytes: try reader.integer(.retentionSize, in: 1...1_000_000_000).map { Int64($0) << 20 })
         keepWorkspaces = try reader.flag(.keepWorkspaces, default: false)
         allowLocalRepositories = try reader.flag(.allowLocalRepositories, default: false)
         let hosts = try Settings.Git.hosts(.internalHosts, reader, default: [])

@@ -1,6 +1,7 @@
 /// The variables that configure swe-agent, from the environment or from a `.env` file; `.env.example` describes each.
 enum Variable: String, CaseIterable, Sendable {
     case modelName = "MODEL_NAME"
+    case modelFallback = "MODEL_FALLBACK"
     case openAIKey = "OPENAI_API_KEY"
     case openAIBaseURL = "OPENAI_BASE_URL"
     case openAIAPI = "OPENAI_API"
@@ -63,6 +64,9 @@ enum Variable: String, CaseIterable, Sendable {
     case apiToken = "SWE_AGENT_API_TOKEN"
     case maxRunning = "SWE_AGENT_MAX_RUNNING"
     case maxQueued = "SWE_AGENT_MAX_QUEUED"
+    case maxPerClient = "SWE_AGENT_MAX_TASKS_PER_CLIENT"
+    case retentionDays = "SWE_AGENT_RETENTION_DAYS"
+    case retentionSize = "SWE_AGENT_RETENTION_MB"
     case allowLocalRepositories = "SWE_AGENT_ALLOW_LOCAL_REPOS"
     case internalHosts = "SWE_AGENT_INTERNAL_HOSTS"
     case url = "SWE_AGENT_URL"
