@@ -136,6 +136,14 @@ let package = Package(
         ),
         .testTarget(
             name: "SandboxesTests", dependencies: ["swe-agent", "Sandboxes", "TestSupport"], swiftSettings: settings),
+        .target(
+            name: "FuzzTargets", dependencies: ["Agents", "LanguageModels", "LocalInference", "Sandboxes"],
+            path: "Tests/FuzzTargets",
+            // Read in place, by path.
+            exclude: ["README.md", "Seeds"],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: settings),
         .testTarget(name: "WorkflowTests", dependencies: ["Workflow", "TaskStore"], swiftSettings: settings),
         .testTarget(
             name: "TaskStoreTests", dependencies: ["Workflow", "TaskStore", .grdb],
@@ -170,3 +178,11 @@ let package = Package(
             swiftSettings: settings),
     ]
 )
+
+// libFuzzer brings the main function, so that this links only with `--sanitize fuzzer`; see `make fuzz`.
+if Context.environment["FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "swe-agent-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzzer",
+            swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
+}

@@ -17,7 +17,7 @@ import Testing
                 let names = try await sandbox.run(SandboxCommand("compgen -e"))
                 // The last four are bash's own; the marker is needed where nothing else holds processes together.
                 var allowed: Set = ["PATH", "LANG", "HOME", "TERM", "PASSED", "PWD", "OLDPWD", "SHLVL", "_"]
-                if isolation == .none { allowed.insert("SWE_AGENT_PROCESS") }
+                allowed.insert("SWE_AGENT_PROCESS")
                 let seen = Set(names.output.split(separator: "\n").map(String.init))
                 #expect(seen.isSubset(of: allowed), "\(seen)")
                 #expect(seen.isSuperset(of: ["PATH", "LANG", "HOME", "TERM", "PASSED"]))

@@ -21,6 +21,8 @@ enum ServiceProcess {
     ) async throws -> Outcome<Result> {
         var variables = variables
         variables["SWE_AGENT_PORT"] = "0"
+        // Where the tests' repositories are.
+        variables["SWE_AGENT_INTERNAL_HOSTS"] = "127.0.0.1"
         let result = try await Subprocess.run(
             .path(FilePath(Program.path)), arguments: ["serve"], environment: Program.environment(variables),
             workingDirectory: FilePath(folder), input: .none, output: .discarded, error: .sequence
