@@ -129,13 +129,13 @@ struct ClusterServer: Sendable {
                 let code = try? await pod.exec(target.command, in: target.container, input: input, send)
                 let status: ManifestValue =
                     switch code {
-                    case .some(.some(0)): ["metadata": [:], "status": "Success"]
-                    case .some(.some(let code)):
+                    case 0: ["metadata": [:], "status": "Success"]
+                    case let code?:
                         [
                             "metadata": [:], "status": "Failure", "reason": "NonZeroExitCode",
                             "details": ["causes": [["reason": "ExitCode", "message": .string("\(code)")]]],
                         ]
-                    default: ["metadata": [:], "status": "Failure", "reason": "InternalError", "message": "no process"]
+                    case nil: ["metadata": [:], "status": "Failure", "reason": "InternalError", "message": "no process"]
                     }
                 await send(3, Array(try JSONEncoder().encode(status)))
                 var code1000 = ByteBuffer()

@@ -1,5 +1,5 @@
 import Foundation
-public import KubernetesClient
+import KubernetesClient
 
 /// The objects of a test cluster, and everyone who watches them.
 public actor ClusterState {

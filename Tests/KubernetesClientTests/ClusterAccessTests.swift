@@ -24,7 +24,7 @@ struct ClusterAccessTests {
         """
 
     @Test func ofSeveralFilesTheFirstToSaySomethingCounts() throws {
-        try withFiles(["1": Self.first, "2": Self.second]) { folder in
+        try withFiles(["1": Self.first, "2": Self.second]) { (folder) throws in
             let environment = ["KUBECONFIG": "\(folder)/1:\(folder)/missing:\(folder)/2"]
             #expect(try ClusterAccess.find(environment: environment).namespace == "one")
             #expect(try ClusterAccess.find(environment: environment, context: "b").namespace == "default")
