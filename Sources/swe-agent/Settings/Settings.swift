@@ -66,6 +66,8 @@ struct Settings: Sendable {
         var apiTokens: [Secret]
         var maxRunning: Int
         var maxQueued: Int
+        /// How long tasks at work may go on after the service was told to end.
+        var drainSeconds: Int
         var allowLocalRepositories: Bool
     }
 }
@@ -228,6 +230,7 @@ extension Settings.Service {
         apiTokens = try Self.apiTokens(reader)
         maxRunning = try reader.integer(.maxRunning, in: 0...1000) ?? 4
         maxQueued = try reader.integer(.maxQueued, in: 1...1_000_000) ?? 1000
+        drainSeconds = try reader.integer(.drainSeconds, in: 0...86_400) ?? 0
         keepWorkspaces = try reader.flag(.keepWorkspaces, default: false)
         allowLocalRepositories = try reader.flag(.allowLocalRepositories, default: false)
     }

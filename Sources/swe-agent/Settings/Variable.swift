@@ -57,6 +57,7 @@ enum Variable: String, CaseIterable, Sendable {
     case apiToken = "SWE_AGENT_API_TOKEN"
     case maxRunning = "SWE_AGENT_MAX_RUNNING"
     case maxQueued = "SWE_AGENT_MAX_QUEUED"
+    case drainSeconds = "SWE_AGENT_DRAIN_SECONDS"
     case allowLocalRepositories = "SWE_AGENT_ALLOW_LOCAL_REPOS"
     case url = "SWE_AGENT_URL"
     case logLevel = "LOG_LEVEL"
