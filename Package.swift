@@ -160,7 +160,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SandboxesTests",
-            dependencies: ["Sandboxes", "KubernetesClient", "ClusterTestSupport", "TestSupport"],
+            dependencies: ["Sandboxes", "KubernetesClient", "ClusterTestSupport", "TestSupport", .logging],
             swiftSettings: settings
         ),
         .testTarget(name: "WorkflowTests", dependencies: ["Workflow", "TaskStore"], swiftSettings: settings),

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import NIOCore
 internal import NIOSSL
 
 /// Where a cluster is and who one is there, found as kubectl finds it.
@@ -136,6 +137,8 @@ public struct ClusterAccess: Sendable {
         authority: String?, certificate: String?, key: String?, verifies: Bool
     ) throws -> TLSConfiguration {
         var tls = TLSConfiguration.makeClientConfiguration()
+        // A server that is gone says no goodbye, and nothing waits for one.
+        tls.shutdownTimeout = .seconds(1)
         if let authority {
             guard let certificates = try? NIOSSLCertificate.fromPEMBytes(Array(authority.utf8)), !certificates.isEmpty
             else { throw KubernetesError(.configuration, "a certificate-authority that is no PEM certificate") }

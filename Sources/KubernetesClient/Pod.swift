@@ -54,9 +54,26 @@ public struct Pod: KubernetesObject {
         metadata.deletionTimestamp == nil && condition("Ready")?.status == "True"
     }
 
-    /// Whether nothing of it runs or ever will again.
-    public var hasEnded: Bool {
-        status?.phase == "Failed" || status?.phase == "Succeeded"
+    /// Why a container takes no commands any more; `nil` while it may.
+    ///
+    /// A pod runs as long as one of its containers does, so that the others can have ended before it.
+    public func ending(of container: String) -> Ending? {
+        let terminated = status?.containerStatuses?.first { $0.name == container }?.state?.terminated
+        guard terminated != nil || status?.phase == "Failed" || status?.phase == "Succeeded" else { return nil }
+        let reasons = [status?.reason ?? terminated?.reason, status?.message ?? terminated?.message]
+        let text = reasons.compactMap(\.self).filter { !$0.isEmpty }.joined(separator: ": ")
+        let own = ["OOMKilled", "Evicted", "Error", "Completed", "StartError", "ContainerCannotRun"]
+        return Ending(
+            reason: text.isEmpty ? "no reason was given" : text,
+            isOwn: reasons.compactMap(\.self).contains(where: own.contains))
+    }
+
+    /// How a container ended.
+    public struct Ending: Sendable, Hashable {
+        /// In the words of the cluster.
+        public var reason: String
+        /// Whether what ran in it brought it about, and may do so again.
+        public var isOwn: Bool
     }
 }
 

@@ -16,6 +16,10 @@ extension ShellSandbox {
     }
 
     func writeFile(_ path: String, _ contents: [UInt8]) async throws {
+        try await writeFileThroughShell(path, contents)
+    }
+
+    func writeFileThroughShell(_ path: String, _ contents: [UInt8]) async throws {
         try check(path)
         let directory = (absolute(path) as NSString).deletingLastPathComponent
         let (reply, _) = try await talk(
@@ -23,7 +27,7 @@ extension ShellSandbox {
         try check(reply, path: path)
     }
 
-    private func check(_ path: String) throws {
+    func check(_ path: String) throws {
         if path.isEmpty || path.utf8.contains(0) {
             throw SandboxError(.notFound, "\(path.debugDescription) is no path of a file.")
         }

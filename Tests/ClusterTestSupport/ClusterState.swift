@@ -46,6 +46,9 @@ public actor ClusterState {
         change(name) { $0["status"] = ["phase": "Failed", "reason": .string(reason), "message": "evicted by a test"] }
     }
 
+    /// Deletes a pod, as a person does with kubectl.
+    public func remove(_ name: String) async { _ = await delete(name) }
+
     func end() async {
         for pod in running.values { await pod.kill() }
         starts.finish()

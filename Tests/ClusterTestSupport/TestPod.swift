@@ -6,6 +6,8 @@ import SystemPackage
 
 /// The containers of one pod: a process namespace for each, with the pod's volumes.
 actor TestPod {
+    private static let started = "the container has started"
+
     nonisolated let name: String
     private let folder: String
     private let manifest: ManifestValue
@@ -65,7 +67,7 @@ actor TestPod {
             .map { ($0 as NSString).deletingLastPathComponent }.filter { FileManager.default.fileExists(atPath: $0) }
         var arguments = [
             "--unshare-user", "--unshare-pid", "--unshare-ipc", "--uid", "1000", "--gid", "1000", "--as-pid-1",
-            "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv", "--info-fd", "1", "--tmpfs", "/",
+            "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv", "--info-fd", "5", "--tmpfs", "/",
             "--ro-bind", "/usr", "/usr", "--ro-bind", "/etc", "/etc", "--symlink", "usr/bin", "/bin", "--symlink",
             "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--symlink", "usr/sbin", "/sbin", "--proc", "/proc",
             "--dev", "/dev",
@@ -80,14 +82,18 @@ actor TestPod {
             try FileManager.default.createDirectory(atPath: volume, withIntermediateDirectories: true)
             arguments += [mount["readOnly"]?.bool == true ? "--ro-bind" : "--bind", volume, mount["mountPath"]?.string ?? ""]
         }
-        arguments += ["--"] + (container["command"]?.list ?? []).compactMap(\.string)
+        // bwrap tells of its child before that sees what it shall, so the container itself says when it runs.
+        arguments += ["--", "/bin/sh", "-c", "echo \(Self.started); exec \"$@\"", "sh"]
+        arguments += (container["command"]?.list ?? []).compactMap(\.string)
         _ = try await Subprocess.run(
-            .name("bwrap"), arguments: Arguments(arguments), input: .none, output: .sequence, error: .discarded
+            .path("/bin/sh"), arguments: Arguments(["-c", "exec bwrap \"$@\" 5>&1", "sh"] + arguments), input: .none, output: .sequence, error: .discarded
         ) { execution in
             var text = ""
             for try await buffer in execution.standardOutput {
                 text += buffer.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
-                if let match = text.firstMatch(of: /"child-pid": (\d+)\D/), let root = pid_t(match.1) {
+                if text.contains(Self.started), let match = text.firstMatch(of: /"child-pid": (\d+)\D/),
+                    let root = pid_t(match.1)
+                {
                     text = ""
                     await onStart(root)
                 }

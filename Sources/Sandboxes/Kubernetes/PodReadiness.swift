@@ -42,9 +42,8 @@ struct PodReadiness: Sendable {
     private func verdict(_ pod: Pod?) throws -> Pod? {
         guard let pod else { throw SandboxError(.failed, "The pod \(self.pod) was deleted before it was ready.") }
         if pod.isReady { return pod }
-        if pod.hasEnded {
-            let reason = [pod.status?.reason, pod.status?.message].compactMap(\.self).joined(separator: ": ")
-            throw SandboxError(.failed, "The pod \(self.pod) ended before it was ready: \(reason)")
+        if let ending = pod.ending(of: PodPlan.main) {
+            throw SandboxError(.failed, "The pod \(self.pod) ended before it was ready: \(ending.reason)")
         }
         for status in pod.status?.containerStatuses ?? [] {
             if let waiting = status.state?.waiting, let reason = waiting.reason, Self.final.contains(reason) {

@@ -1,44 +1,59 @@
 internal import Foundation
 internal import KubernetesClient
+internal import Logging
 internal import NIOCore
-internal import SystemPackage
 
-/// The sandbox of one task in a pod of its own: made, or found again, when it is first needed.
+/// The sandbox of one task in a pod of its own: made, or found again, when it is first needed, and made again from the
+/// last snapshot of its workspace where it was lost.
 actor PodSandbox: ShellSandbox {
     /// What has to run beside the sandbox for as long as it is open.
     enum Companion: Sendable {
         case shell(PodShell)
-        case watch
+        case watch(pod: String, uid: String)
+    }
+
+    /// Why a pod takes no commands any more.
+    struct Loss: Sendable {
+        var reason: String
+        /// Whether what ran in it brought it about, and may do so again.
+        var isOwn = false
     }
 
     nonisolated let workspace = PodPlan.workspace
-    private let id: String
-    private let client: KubernetesClient
-    private let plan: PodPlan
-    /// A file of the host that tells that the task has had a pod.
-    private let trace: String
-    private let companions: AsyncStream<Companion>.Continuation
+    let id: String
+    let client: KubernetesClient
+    let plan: PodPlan
+    let store: PodRecordStore
+    let logger: Logger
+    let companions: AsyncStream<Companion>.Continuation
     private let turnstile = Turnstile()
     private var shell: PodShell?
-    private var directory = PodPlan.workspace
-    /// The uid of the pod, once it is ready.
-    private var uid: String?
-    /// Why there is no pod any more.
-    private var loss: String?
-    private var isClosed = false
-    /// What was sent of each mirror.
-    private var sent: [String: String] = [:]
+    private(set) var directory = PodPlan.workspace
+    private(set) var isClosed = false
 
-    var pod: String { plan.name(of: id) }
+    // What `PodSandbox+Pod` keeps.
+
+    var record = PodRecord()
+    /// The pod that is ready.
+    var ready: (name: String, uid: String)?
+    var loss: Loss?
+    var hasReadRecord = false
+    /// Whether the workspace has to be made of the snapshots before anything else.
+    var needsRestoring = false
+    /// Whether the pod may have what no snapshot has.
+    var needsSnapshot = false
+    /// The mirrors that the task uses.
+    var mirrors: [PodMirror] = []
 
     init(
-        id: String, client: KubernetesClient, plan: PodPlan, trace: String,
+        id: String, client: KubernetesClient, plan: PodPlan, store: PodRecordStore, logger: Logger,
         companions: AsyncStream<Companion>.Continuation
     ) {
         self.id = id
         self.client = client
         self.plan = plan
-        self.trace = trace
+        self.store = store
+        self.logger = logger
         self.companions = companions
     }
 
@@ -47,12 +62,25 @@ actor PodSandbox: ShellSandbox {
         guard let id = command.id, reply.shellEnded else { return }
         let ending = reply.exitCode.map(CommandRecords.Ending.exited) ?? .timedOut
         let record = CommandRecords.record(id: id, ending: ending, directory: directory)
-        try await send(record, to: #"head -c "$1" >>"$0""#, [PodPlan.records], container: PodPlan.main)
+        try await inTurn {
+            let scripts = try await readyPod()
+            try await scripts.perform(#"head -c "$1" >>"$0""#, name: PodPlan.records, input: .bytes(record))
+        }
     }
 
     func outcome(ofCommand id: String) async throws -> CommandOutcome? {
-        try await inTurn { try await readyPod() }
-        return try await records().outcome(ofCommand: id)
+        try await inTurn {
+            try await records(readyPod()).outcome(ofCommand: id)
+        }
+    }
+
+    func provide(repository hostPath: String) async throws -> String {
+        let mirror = try PodMirror(hostPath)
+        guard mirror.hasCommits else { return mirror.path }
+        mirrors.removeAll { $0.path == mirror.path }
+        mirrors.append(mirror)
+        try await inTurn { _ = try await readyPod() }
+        return mirror.path
     }
 
     func start() async throws {
@@ -72,120 +100,69 @@ actor PodSandbox: ShellSandbox {
         if let shell { await kill(shell) }
     }
 
-    // MARK: - The mirror
+    // MARK: - Files
 
-    func provide(repository hostPath: String) async throws -> String {
-        guard hostPath.hasPrefix("/"), FileManager.default.fileExists(atPath: hostPath) else {
-            throw SandboxError(.notFound, "There is no repository at \(hostPath).")
-        }
-        let path = PodPlan.repositories + "/" + (try SandboxName.checked((hostPath as NSString).lastPathComponent))
-        let state = MirrorState(of: hostPath)
-        // An empty directory will hold a mirror later.
-        guard state.hasCommits, sent[path] != state.text else { return path }
-        try await inTurn {
-            try await readyPod()
-            try await sendMirror(hostPath, to: path, state)
-        }
-        sent[path] = state.text
-        return path
-    }
+    /// How often something is tried in all, where a pod or a connection is lost meanwhile.
+    private static let mostAttempts = 3
 
-    private func sendMirror(_ hostPath: String, to path: String, _ state: MirrorState) async throws {
-        let bundle = trace + ".bundle"
-        defer { try? FileManager.default.removeItem(atPath: bundle) }
-        let made = try await HostCommand(
-            executable: "git", arguments: ["bundle", "create", "--quiet", bundle, "--all"],
-            environment: [
-                "PATH": ProcessInfo.processInfo.environment["PATH"] ?? ProgramSearch.defaultPath, "GIT_DIR": hostPath,
-                "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null",
-            ], timeout: .seconds(600)
-        ).run()
-        guard made.succeeded else {
-            throw SandboxError(.failed, "The repository could not be packed for the pod: \(made.errorOutput.suffix(300))")
+    /// What goes through the shell is read by bash, which is slow with much.
+    private static let mostBytesThroughShell = 128 << 10
+
+    func writeFile(_ path: String, _ contents: [UInt8]) async throws {
+        guard contents.count > Self.mostBytesThroughShell else {
+            return try await writeFileThroughShell(path, contents)
         }
-        // The clone reads tags from packed-refs, and only branches and tags are of use to it.
+        try check(path)
         let script = """
-            set -e
-            export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
-            rm -rf -- "$0.new"
-            git init --quiet --bare --object-format="$2" "$0.new"
-            head -c "$1" >"$0.new/bundle"
-            cd "$0.new"
-            git bundle unbundle bundle >refs.txt
-            rm bundle
-            while read -r commit name; do
-                case $name in refs/*) echo "create $name $commit" ;; esac
-            done <refs.txt | git update-ref --stdin
-            git pack-refs --all
-            rm -rf -- "$0"
-            mv -- "$0.new" "$0"
+            if [ -d "$0" ]; then exit 21; fi
+            if [ -e "$0" ] && [ ! -f "$0" ]; then exit 22; fi
+            mkdir -p -- "$2" && head -c "$1" >"$0"
             """
-        try await send(file: bundle, to: script, [path], [state.format], container: PodPlan.keeper)
-    }
-
-    // MARK: - Sending
-
-    /// Runs a script in the pod with bytes as its input. In the script `$1` is their number: not every server can tell
-    /// the end of input.
-    private func send(_ bytes: [UInt8], to script: String, _ before: [String], container: String) async throws {
-        try await command(script, before + [String(bytes.count)], container: container) { session in
-            try await session.write(ByteBuffer(bytes: bytes))
-        }
-    }
-
-    private func send(
-        file: String, to script: String, _ before: [String], _ after: [String], container: String
-    ) async throws {
-        let descriptor = try FileDescriptor.open(FilePath(file), .readOnly, options: .closeOnExec)
-        defer { try? descriptor.close() }
-        let count = try descriptor.seek(offset: 0, from: .end)
-        try descriptor.seek(offset: 0, from: .start)
-        try await command(script, before + [String(count)] + after, container: container) { session in
-            while true {
-                let part = try [UInt8](unsafeUninitializedCapacity: 256 << 10) { buffer, count in
-                    count = try descriptor.read(into: UnsafeMutableRawBufferPointer(buffer))
+        let parent = (absolute(path) as NSString).deletingLastPathComponent
+        let ending = try await inTurn {
+            for attempt in 1... {
+                let scripts = try await readyPod()
+                do {
+                    let ending = try await scripts.run(
+                        script, name: absolute(path), [parent], input: .bytes(contents))
+                    try await takeSnapshot(scripts)
+                    if loss == nil { return ending }
+                } catch let error as KubernetesError where attempt < Self.mostAttempts {
+                    logger.warning("\(error)", metadata: ["task": "\(id)"])
+                    try await lookForLoss()
                 }
-                if part.isEmpty { break }
-                try await session.write(ByteBuffer(bytes: part))
             }
+            throw CancellationError()
         }
-    }
-
-    @discardableResult
-    private func command(
-        _ script: String, _ arguments: [String], container: String,
-        _ write: @escaping @Sendable (ExecSession) async throws -> Void = { _ in }
-    ) async throws -> [UInt8] {
-        do {
-            let words = ["/bin/sh", "-c", script] + arguments
-            let (outcome, output, errors) = try await client.exec(
-                pod, container: container, words, hasInput: true
-            ) { session in
-                async let written: Void? = try? write(session)
-                var output: [UInt8] = []
-                var errors = BoundedOutput(limit: 4096)
-                let outcome = try await session.receive { piece in
-                    switch piece {
-                    case .standard(let bytes): if output.count < 64 << 20 { output += bytes.readableBytesView }
-                    case .error(let bytes): errors.append(Array(bytes.readableBytesView)[...])
-                    }
-                }
-                _ = await written
-                return (outcome, output, errors.text)
-            }
-            guard outcome == .exited(0) else {
-                throw SandboxError(.failed, "A command of ours in pod \(pod) failed (\(outcome)): \(errors)")
-            }
-            return output
-        } catch let error as KubernetesError {
-            throw SandboxError(.failed, loss ?? error.message)
+        switch ending.exitCode {
+        case 0: break
+        case 21: throw SandboxError(.isDirectory, "\(path) is a directory.")
+        case 22: throw SandboxError(.failed, "\(path) is neither a file nor a directory.")
+        default: throw SandboxError(.failed, "\(path): \(ending.errors)")
         }
     }
 
     // MARK: - The shell
 
     func talk(_ exchange: ShellExchange, timeout: Duration) async throws -> (ShellReply, timedOut: Bool) {
-        try await inTurn { try await talkInTurn(exchange, timeout: timeout) }
+        try await inTurn {
+            for attempt in 1... {
+                let (reply, timedOut, failure) = try await talkOnce(exchange, timeout: timeout)
+                guard let failure else { return (reply, timedOut) }
+                logger.warning("\(failure.reason)", metadata: ["task": "\(id)"])
+                // A new pod has the workspace as it was before the command, which can be run there.
+                if attempt < Self.mostAttempts, failure.isRepeatable { continue }
+                _ = try await readyPod()
+                return (reply.noting(failure.reason), false)
+            }
+            throw CancellationError()
+        }
+    }
+
+    /// Why an exchange has no reply of the shell.
+    private struct Failure {
+        var reason: String
+        var isRepeatable: Bool
     }
 
     private func inTurn<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
@@ -200,11 +177,11 @@ actor PodSandbox: ShellSandbox {
         }
     }
 
-    private func talkInTurn(
+    private func talkOnce(
         _ exchange: ShellExchange, timeout: Duration
-    ) async throws -> (ShellReply, timedOut: Bool) {
+    ) async throws -> (ShellReply, timedOut: Bool, Failure?) {
         let shell = try await readyShell()
-        return try await withThrowingTaskGroup(of: ShellReply?.self) { group in
+        let (reply, timedOut) = try await withThrowingTaskGroup(of: ShellReply?.self) { group in
             group.addTask { await shell.perform(exchange) }
             group.addTask {
                 // Ends at the timeout and, at once, when the task is cancelled.
@@ -212,156 +189,79 @@ actor PodSandbox: ShellSandbox {
                 return nil
             }
             defer { group.cancelAll() }
-            if let reply = try await group.next() ?? nil {
-                try Task.checkCancellation()
-                if let loss { throw SandboxError(.failed, loss) }
-                return (reply, false)
-            }
+            if let reply = try await group.next() ?? nil { return (reply, false) }
             await kill(shell)
             guard let reply = try await group.next() ?? nil else { throw CancellationError() }
             await shell.waitForEnd()
-            try Task.checkCancellation()
-            if let loss { throw SandboxError(.failed, loss) }
             return (reply, true)
         }
+        try Task.checkCancellation()
+        if reply.shellEnded, let failure = try await failure(of: shell, exchange) { return (reply, false, failure) }
+        if exchange.changesFiles, let ready {
+            try await takeSnapshot(PodScripts(client: client, pod: ready.name))
+            if let failure = try await failure(of: shell, exchange) { return (reply, false, failure) }
+        }
+        return (reply, timedOut, nil)
+    }
+
+    /// Finds out whether a shell ended because its pod or the connection to it was lost.
+    private func failure(of shell: PodShell, _ exchange: ShellExchange) async throws -> Failure? {
+        if loss == nil, await shell.isLost { try await lookForLoss() }
+        if let loss {
+            return Failure(
+                reason: "\(loss.reason) The workspace is as it was before this command.", isRepeatable: !loss.isOwn)
+        }
+        guard await shell.isLost else { return nil }
+        return Failure(
+            reason: "The connection to the pod was lost, and the command was killed.",
+            isRepeatable: exchange.isRepeatable)
     }
 
     private func readyShell() async throws -> PodShell {
+        let scripts = try await readyPod()
         if let shell, await shell.ending == nil { return shell }
         if isClosed { throw SandboxError(.failed, "The sandbox is closed.") }
-        try await readyPod()
         // Of a shell that ended by itself, or whose connection broke, something may still run.
-        if shell != nil { try await killRemains() }
-        let shell = PodShell(client: client, pod: pod)
+        if let shell, shell.pod == scripts.pod {
+            try await reachable { try await PodProcesses.killAll(client, scripts.pod) }
+        }
+        let shell = PodShell(client: client, pod: scripts.pod)
         self.shell = shell
         companions.yield(.shell(shell))
         try await shell.start([directory, workspace])
         return shell
     }
 
-    private func killRemains() async throws {
-        do {
-            try await PodProcesses.killAll(client, pod)
-        } catch let error as KubernetesError {
-            throw SandboxError(.failed, loss ?? error.message)
-        }
-    }
-
     /// Kills every process in the pod, also where the calling task is cancelled.
     private func kill(_ shell: PodShell) async {
         await shell.markKilled()
         // A task of its own that is waited for: in a cancelled one no request would be made.
-        await Task { [client, pod] in
+        await Task { [client] in
             do {
-                try await PodProcesses.killAll(client, pod)
+                try await PodProcesses.killAll(client, shell.pod)
             } catch {
                 await shell.abandon("\(error)")
             }
         }.value
     }
 
-    // MARK: - The pod
-
-    /// Makes sure that the pod is there and takes commands.
-    private func readyPod() async throws {
-        if let loss { throw SandboxError(.failed, loss) }
-        guard uid == nil else { return }
-        do {
-            let (found, isNew) = try await findOrMake()
-            let ready = try await PodReadiness(client: client, pod: pod, timeout: plan.settings.startTimeout).wait()
-            uid = ready.metadata.uid ?? found.metadata.uid
-            do {
-                try Data((uid ?? "").utf8).write(to: URL(filePath: trace))
-            } catch {
-                throw SandboxError(.failed, "\(trace) cannot be written: \(error.localizedDescription)")
-            }
-            if !isNew {
-                // A service that was killed cannot have cleaned up after itself.
-                try await PodProcesses.killAll(client, pod)
-                directory = try await records().directory ?? workspace
-            }
-        } catch let error as KubernetesError {
-            throw SandboxError(.failed, "The pod of the task cannot be used: \(error.message)")
-        }
-        companions.yield(.watch)
+    /// Forgets the pod, so that what comes next makes another.
+    func lose(_ loss: Loss) async {
+        guard !isClosed, self.loss == nil else { return }
+        self.loss = loss
+        ready = nil
+        await shell?.abandon(loss.reason)
     }
 
-    private func findOrMake() async throws -> (Pod, isNew: Bool) {
-        let before = FileManager.default.contents(atPath: trace).map { String(decoding: $0, as: UTF8.self) }
-        if let before {
-            // What earlier steps of the task left is in that pod and nowhere else.
-            let gone = SandboxError(.failed, "The pod of the task is gone, and the files in it are lost.")
-            let pod: Pod? = try await existing()
-            guard let pod, pod.metadata.uid == before, pod.metadata.deletionTimestamp == nil, !pod.hasEnded else {
-                throw gone
-            }
-            return (pod, false)
-        }
-        while true {
-            do {
-                return (try await client.create(.pods, plan.manifest(id: id)), true)
-            } catch let error as KubernetesError where error.reason == "AlreadyExists" {
-                guard let pod = try await existing() else { continue }
-                guard pod.metadata.labels?[PodPlan.ownerLabel] == plan.owner else {
-                    throw SandboxError(.failed, "A pod \(self.pod) exists that belongs to someone else.")
-                }
-                if pod.metadata.deletionTimestamp == nil, !pod.hasEnded { return (pod, false) }
-                try await client.delete(.pods, self.pod, uid: pod.metadata.uid)
-                try await client.follow(.pods, self.pod, as: Pod.self) { $0?.metadata.uid == pod.metadata.uid ? nil : () }
-            }
-        }
-    }
-
-    private func existing() async throws -> Pod? {
-        do {
-            return try await client.get(.pods, pod)
-        } catch let error as KubernetesError where error.isNotFound {
-            return nil
-        }
-    }
-
-    /// Waits until the pod has ended, by whatever cause, and lets the sandbox know.
-    nonisolated func watch() async {
-        do {
-            let pod = await pod
-            let reason = try await client.follow(.pods, pod, as: Pod.self) { object -> String? in
-                guard let object else { return "The pod \(pod) of the task was deleted." }
-                if object.metadata.deletionTimestamp != nil { return "The pod \(pod) of the task is being deleted." }
-                guard object.hasEnded else { return nil }
-                let ended = object.status?.containerStatuses?.compactMap(\.state?.terminated?.reason).first
-                let cause = [object.status?.reason ?? ended, object.status?.message].compactMap(\.self)
-                return "The pod \(pod) of the task has ended: \(cause.isEmpty ? "no reason was given" : cause.joined(separator: ": "))"
-            }
-            await lose(reason)
-        } catch {
-            // Without a watch the end of the pod is noticed by the next command.
-        }
-    }
-
-    private func lose(_ reason: String) async {
-        guard !isClosed else { return }
-        loss = reason
-        await shell?.abandon(reason)
-    }
-
-    private func records() async throws -> CommandRecords {
-        CommandRecords(bytes: try await command("cat -- \"$0\" 2>/dev/null || :", [PodPlan.records], container: PodPlan.main))
-    }
+    /// Goes on in another directory than the workspace.
+    func setDirectory(_ directory: String) { self.directory = directory }
 }
 
-/// What a mirror on the host holds, told by its references: they are few files and change with every commit.
-private struct MirrorState {
-    var text = ""
-    var format = "sha1"
-    var hasCommits: Bool { !text.isEmpty }
-
-    init(of path: String) {
-        let files = FileManager.default
-        text += (try? String(contentsOfFile: "\(path)/packed-refs", encoding: .utf8)) ?? ""
-        for name in files.enumerator(atPath: "\(path)/refs")?.compactMap({ $0 as? String }).sorted() ?? [] {
-            if let value = try? String(contentsOfFile: "\(path)/refs/\(name)", encoding: .utf8) { text += "\(name) \(value)" }
-        }
-        let config = (try? String(contentsOfFile: "\(path)/config", encoding: .utf8)) ?? ""
-        if config.lowercased().contains(/objectformat\s*=\s*sha256/) { format = "sha256" }
+extension ShellReply {
+    /// The reply with a line at its end that tells the reader of the output what happened.
+    fileprivate func noting(_ text: String) -> ShellReply {
+        var reply = self
+        reply.output.append(Array("\n[\(text)]\n".utf8)[...])
+        return reply
     }
 }

@@ -1,5 +1,6 @@
 internal import Foundation
 public import KubernetesClient
+public import Logging
 
 /// Sandboxes in pods of a cluster, one pod a task.
 ///
@@ -10,12 +11,14 @@ public struct PodSandboxProvider: SandboxProvider {
     private let client: KubernetesClient
     private let plan: PodPlan
     private let state: String
+    private let logger: Logger
 
     /// - Parameter state: A directory of the host that tells, also after a restart, which tasks have had a pod and which
     ///   installation they belong to.
     /// - Throws: ``SandboxError`` where the directory cannot be written.
-    public init(client: KubernetesClient, settings: PodSandboxSettings, state: String) throws {
+    public init(client: KubernetesClient, settings: PodSandboxSettings, state: String, logger: Logger) throws {
         self.client = client
+        self.logger = logger
         self.state = state
         let file = "\(state)/.owner"
         do {
@@ -38,14 +41,14 @@ public struct PodSandboxProvider: SandboxProvider {
         let id = try Self.checked(id)
         let (stream, companions) = AsyncStream<PodSandbox.Companion>.makeStream()
         let sandbox = PodSandbox(
-            id: id, client: client, plan: plan, trace: "\(state)/\(id)", companions: companions)
+            id: id, client: client, plan: plan, store: store(of: id), logger: logger, companions: companions)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 await withTaskGroup { companions in
                     for await companion in stream {
                         switch companion {
                         case .shell(let shell): companions.addTask { await shell.live() }
-                        case .watch: companions.addTask { await sandbox.watch() }
+                        case .watch(let pod, let uid): companions.addTask { await sandbox.watch(pod, uid) }
                         }
                     }
                     companions.cancelAll()
@@ -66,15 +69,20 @@ public struct PodSandboxProvider: SandboxProvider {
 
     public func remove(id: String) async throws {
         let id = try Self.checked(id)
+        let store = store(of: id)
+        let generations = try store.read()?.generation ?? 1
         do {
-            try await client.delete(.pods, plan.name(of: id))
+            // Those before the last were lost, but one whose node is away may still be known to the cluster.
+            for generation in 1...max(generations, 1) {
+                try await client.delete(.pods, plan.name(of: id, generation: generation))
+            }
         } catch let error as KubernetesError {
             throw SandboxError(.failed, "The pod of the task could not be deleted: \(error.message)")
         }
-        if FileManager.default.fileExists(atPath: "\(state)/\(id)") {
-            try FileManager.default.removeItem(atPath: "\(state)/\(id)")
-        }
+        try store.remove()
     }
+
+    private func store(of id: String) -> PodRecordStore { PodRecordStore(directory: "\(state)/\(id)") }
 
     /// Deletes the pods of this installation whose tasks are over: what a service that was killed left behind.
     ///

@@ -15,7 +15,7 @@ public struct PodSandboxSettings: Sendable, Hashable {
         }
     }
 
-    /// The image of the pods; it needs bash and git.
+    /// The image of the pods; it needs bash, git and tar.
     public var image: String
     public var runtimeClass: String?
     public var serviceAccount: String?
@@ -63,10 +63,16 @@ struct PodPlan: Sendable {
     /// The installation that the pods belong to.
     var owner: String
 
-    func name(of id: String) -> String { "swe-agent-\(id)" }
+    /// What to do about an image that lacks a program.
+    static let advice = "name an image that has bash, git and tar as WORKER_IMAGE"
 
-    func manifest(id: String) -> ManifestValue {
-        let name = name(of: id)
+    /// The name of a task's pod, and of those that took its place.
+    func name(of id: String, generation: Int = 1) -> String {
+        generation == 1 ? "swe-agent-\(id)" : "swe-agent-\(id)-\(generation)"
+    }
+
+    func manifest(id: String, generation: Int = 1) -> ManifestValue {
+        let name = name(of: id, generation: generation)
         let restricted: ManifestValue = [
             "allowPrivilegeEscalation": false, "capabilities": ["drop": ["ALL"]], "runAsNonRoot": true,
             "seccompProfile": ["type": "RuntimeDefault"],

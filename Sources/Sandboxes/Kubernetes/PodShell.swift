@@ -14,9 +14,9 @@ actor PodShell {
     /// Prepares the descriptors as ``ShellScript`` wants them. Where the runtime's pipe cannot be opened by name, bash
     /// reads it as its standard input.
     private static let launch = """
-        for program in bash git; do
+        for program in bash git tar; do
             command -v "$program" >/dev/null || {
-                echo "the image of the pod has no $program; name one that has bash and git as WORKER_IMAGE" >&2
+                echo "the image of the pod has no $program; \(PodPlan.advice)" >&2
                 exit 96
             }
         done
@@ -26,10 +26,12 @@ actor PodShell {
         """
 
     private let client: KubernetesClient
-    private let pod: String
+    let pod: String
     private var state = State.new
     private var exchange: ShellExchange?
     private var isKilled = false
+    /// Whether the connection broke, so that nobody here knows how far the last exchange came.
+    private(set) var isLost = false
     private var messages = BoundedOutput(limit: 4096)
     private var observers: [CheckedContinuation<Void, Never>] = []
 
@@ -56,8 +58,13 @@ actor PodShell {
             case .failed(let reason): await end(exitCode: nil, message: reason)
             }
         } catch {
-            await end(exitCode: nil, message: "\(error)")
+            await lose("\(error)")
         }
+    }
+
+    private func lose(_ reason: String) {
+        isLost = !isKilled && ending == nil
+        end(exitCode: nil, message: reason)
     }
 
     /// Waits until the shell takes commands, in the first directory that exists.
@@ -136,21 +143,5 @@ actor PodShell {
     private func notifyObservers() {
         for observer in observers { observer.resume() }
         observers = []
-    }
-}
-
-/// The processes of the commands in a pod.
-enum PodProcesses {
-    /// Kills all of them and leaves the container's first process, which holds the pod.
-    ///
-    /// `kill -1` reaches every process of the container but the first and its own. The marker makes sure that the first one
-    /// is the pod's: where a template shares the process namespace, it would be the end of other containers.
-    static func killAll(_ client: KubernetesClient, _ pod: String) async throws {
-        let script = #"tr '\0' '\n' </proc/1/environ | grep -qxF "$0" || exit 97; kill -9 -1; exit 0"#
-        let command = ["/bin/sh", "-c", script, "\(PodPlan.marker)=\(pod)"]
-        let outcome = try await client.exec(pod, container: PodPlan.main, command) { try await $0.receive { _ in } }
-        guard outcome == .exited(0) else {
-            throw SandboxError(.failed, "The processes in pod \(pod) could not be killed: \(outcome).")
-        }
     }
 }

@@ -12,7 +12,10 @@ struct Settings: Sendable {
     /// Whose commits they are, and whether they are pushed.
     var git: Git
     /// Where the commands of tasks run.
+    var sandboxType: SandboxType
     var sandbox: LocalSandboxSettings
+    /// `nil` where tasks run on this machine.
+    var cluster: Cluster?
     /// How programs are written and run in a chat.
     var coding: Coding
     /// What a task may use up where its request does not say.
@@ -95,9 +98,11 @@ extension Settings {
     init(_ reader: SettingsReader) throws {
         models = try Models(reader)
         git = try Git(reader)
+        sandboxType = try reader.choice(.sandboxType, default: .local)
         sandbox = try LocalSandboxSettings(reader)
         coding = try Coding(reader, sandbox: sandbox)
         limits = try Limits(reader)
+        cluster = sandboxType == .local ? nil : try Cluster(reader, taskSeconds: limits.taskSeconds)
         service = try Service(reader)
         logLevel = try reader.string(.logLevel) == nil ? nil : reader.choice(.logLevel, default: .info)
     }
@@ -197,10 +202,6 @@ extension Settings.Git {
 
 extension LocalSandboxSettings {
     fileprivate init(_ reader: SettingsReader) throws {
-        let kind = reader.string(.sandboxType, default: "local")
-        guard kind == "local" else {
-            throw reader.wrong(.sandboxType, "write local, the only sandbox that this build has")
-        }
         self.init(
             isolation: try reader.choice(.sandboxIsolation, default: .auto),
             hasNetwork: try reader.flag(.sandboxNetwork, default: true),

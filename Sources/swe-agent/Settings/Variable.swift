@@ -33,6 +33,17 @@ enum Variable: String, CaseIterable, Sendable {
     case sandboxEnvironment = "SANDBOX_ENV_PASSTHROUGH"
     case sandboxNetwork = "SANDBOX_NETWORK"
 
+    case k8sContext = "K8S_CONTEXT"
+    case k8sNamespace = "K8S_NAMESPACE"
+    case workerImage = "WORKER_IMAGE"
+    case k8sRuntimeClass = "K8S_RUNTIME_CLASS"
+    case k8sCPU = "K8S_CPU"
+    case k8sMemory = "K8S_MEMORY"
+    case k8sEphemeralStorage = "K8S_EPHEMERAL_STORAGE"
+    case k8sServiceAccount = "K8S_SERVICE_ACCOUNT"
+    case k8sPodTemplate = "K8S_POD_TEMPLATE"
+    case k8sStartTimeout = "K8S_START_TIMEOUT_SECONDS"
+
     case modelSamples = "MODEL_SAMPLES"
     case modelTemperature = "MODEL_TEMPERATURE"
     case modelTopP = "MODEL_TOP_P"
