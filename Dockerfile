@@ -27,7 +27,8 @@ FROM ${RUN_IMAGE}
 # hadolint ignore=DL3008
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        bash bubblewrap ca-certificates git libsqlite3-0 libstdc++6 python3 python3-venv ripgrep tini \
+        bash bubblewrap ca-certificates git libsqlite3-0 libstdc++6 openssh-client python3 \
+        python3-venv ripgrep tini \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 1000 agent \
     && useradd --uid 1000 --gid 1000 --create-home --shell /bin/bash agent \
