@@ -24,12 +24,16 @@ enum Assembly {
         let http = HTTPClient(configuration: ModelHTTPClient.configuration)
         let result: Swift.Result<Result, any Error>
         do {
-            let runner = try await runner(settings, http: http, logger: logger)
             let limits = TaskService.Limits(running: settings.service.maxRunning, queued: settings.service.maxQueued)
             result = .success(
                 try await withTaskExecutorPreference(EventLoopExecutor.shared) {
-                    try await SQLiteRunStore.withStore(in: settings.service.data) { store in
-                        try await body(TaskService(store: store, runner: runner, limits: limits, logger: logger))
+                    try await withSandboxes(settings, logger: logger) { sandboxes in
+                        let runner = try runner(settings, sandboxes, http: http, logger: logger)
+                        return try await SQLiteRunStore.withStore(in: settings.service.data) { store in
+                            try await removeForgottenPods(of: sandboxes, store, settings, logger: logger)
+                            return try await body(
+                                TaskService(store: store, runner: runner, limits: limits, logger: logger))
+                        }
                     }
                 })
         } catch {
@@ -43,7 +47,9 @@ enum Assembly {
         }
     }
 
-    private static func runner(_ settings: Settings, http: HTTPClient, logger: Logger) async throws -> TaskRunner {
+    private static func runner(
+        _ settings: Settings, _ sandboxes: any SandboxProvider, http: HTTPClient, logger: Logger
+    ) throws -> TaskRunner {
         let catalog = ModelCatalog(settings: settings.models.catalog, client: http)
         do {
             try catalog.validate(settings.models.name)
@@ -56,7 +62,7 @@ enum Assembly {
         }
         return TaskRunner(
             settings: taskSettings(settings),
-            sandboxes: try await sandboxes(settings, logger: logger),
+            sandboxes: sandboxes,
             git: git(settings),
             prices: settings.models.prices,
             logger: logger
@@ -67,23 +73,6 @@ enum Assembly {
 
     private static func priced(_ settings: Settings, _ catalog: ModelCatalog) throws -> String {
         try catalog.model(named: settings.models.name).name
-    }
-
-    private static func sandboxes(_ settings: Settings, logger: Logger) async throws -> LocalSandboxProvider {
-        var local = settings.sandbox
-        local.hiddenDirectories.append(absolute(settings.service.data))
-        do {
-            let provider = try await LocalSandboxProvider(
-                root: absolute(settings.service.workspace), settings: local,
-                hostEnvironment: ProcessInfo.processInfo.environment)
-            if case .none(let reason) = provider.isolation, !local.hasNetwork {
-                throw SettingsError("SANDBOX_NETWORK=off needs bubblewrap (\(reason)): install it, or write on")
-            }
-            if let warning = provider.warning { logger.warning("\(warning)") }
-            return provider
-        } catch let error as SandboxError {
-            throw SettingsError(error.message)
-        }
     }
 
     private static func git(_ settings: Settings) -> GitClient {
@@ -108,7 +97,7 @@ enum Assembly {
         return task
     }
 
-    private static func absolute(_ path: String) -> String {
+    static func absolute(_ path: String) -> String {
         URL(filePath: path).standardizedFileURL.path(percentEncoded: false)
     }
 }

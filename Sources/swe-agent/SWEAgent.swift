@@ -21,6 +21,6 @@ struct SWEAgent: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, RunCommand.self, ChatCommand.self, DemoCommand.self, TaskCommand.self, ModelCommand.self,
             EvalCommand.self,
-            GraphCommand.self,
+            GraphCommand.self, DoctorCommand.self,
         ])
 }
