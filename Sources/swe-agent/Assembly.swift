@@ -28,17 +28,20 @@ enum Assembly {
         let http = HTTPClient(configuration: ModelHTTPClient.configuration)
         let result: Swift.Result<Result, any Error>
         do {
-            let runner = try await runner(settings, http: http, logger: logger)
             let limits = TaskService.Limits(
                 running: settings.service.maxRunning, queued: settings.service.maxQueued,
                 perClient: settings.service.maxPerClient)
             result = .success(
                 try await withTaskExecutorPreference(EventLoopExecutor.shared) {
-                    try await SQLiteRunStore.withStore(in: settings.service.data) { store in
-                        let service = TaskService(
-                            store: RedactingStore(store, settings.redaction), runner: runner, limits: limits,
-                            retention: settings.service.retention, logger: logger)
-                        return try await body(service)
+                    try await withSandboxes(settings, logger: logger) { sandboxes in
+                        let runner = try runner(settings, sandboxes, http: http, logger: logger)
+                        return try await SQLiteRunStore.withStore(in: settings.service.data) { store in
+                            try await removeForgottenPods(of: sandboxes, store, settings, logger: logger)
+                            let service = TaskService(
+                                store: RedactingStore(store, settings.redaction), runner: runner, limits: limits,
+                                retention: settings.service.retention, logger: logger)
+                            return try await body(service)
+                        }
                     }
                 })
         } catch {
@@ -54,7 +57,9 @@ enum Assembly {
         }
     }
 
-    private static func runner(_ settings: Settings, http: HTTPClient, logger: Logger) async throws -> TaskRunner {
+    private static func runner(
+        _ settings: Settings, _ sandboxes: any SandboxProvider, http: HTTPClient, logger: Logger
+    ) throws -> TaskRunner {
         let catalog = ModelCatalog(settings: settings.models.catalog, client: http)
         do {
             try catalog.validate(settings.models.name)
@@ -74,9 +79,9 @@ enum Assembly {
                 throw SettingsError("MAX_COST_USD needs the price of \(name): name it in a MODEL_PRICES file")
             }
         }
-        let sandboxes = try await sandboxes(settings, logger: logger)
         var task = taskSettings(settings)
-        task.hasNetwork = sandboxes.hasNetwork
+        // Of a cluster's network this machine knows nothing.
+        task.hasNetwork = (sandboxes as? LocalSandboxProvider)?.hasNetwork ?? true
         return TaskRunner(
             settings: task,
             sandboxes: sandboxes,
@@ -88,25 +93,6 @@ enum Assembly {
                 logger.warning("\(retry)", metadata: ["model": "\(name)"])
             }
             return RedactingModel(model, settings.redaction)
-        }
-    }
-
-    private static func sandboxes(_ settings: Settings, logger: Logger) async throws -> LocalSandboxProvider {
-        var local = settings.sandbox
-        local.hiddenDirectories.append(absolute(settings.service.data))
-        do {
-            let provider = try await LocalSandboxProvider(
-                root: absolute(settings.service.workspace), settings: local,
-                hostEnvironment: ProcessInfo.processInfo.environment)
-            if case .none(let reason) = provider.isolation, settings.coding.networkIsChosen, !local.hasNetwork {
-                throw SettingsError("SANDBOX_NETWORK=off needs bubblewrap (\(reason)): install it, or write on")
-            }
-            // The keys in this process's memory and environment are nothing for what runs beside it.
-            if case .bubblewrap = provider.isolation {} else { ProcessMemory.hide() }
-            for warning in provider.warnings { logger.warning("\(warning)") }
-            return provider
-        } catch let error as SandboxError {
-            throw SettingsError(error.message)
         }
     }
 
@@ -134,7 +120,7 @@ enum Assembly {
         return task
     }
 
-    private static func absolute(_ path: String) -> String {
+    static func absolute(_ path: String) -> String {
         URL(filePath: path).standardizedFileURL.path(percentEncoded: false)
     }
 }
