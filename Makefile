@@ -1,7 +1,7 @@
 # make help lists the targets. From a fresh clone, `make demo` and `make test` install what is missing and do the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults build bench lint clean packages swift
+.PHONY: help demo test test-faults build bench lint check-manifests clean packages swift
 
 # A program that tasks or tests need, and the Debian/Ubuntu package that has it.
 PROGRAMS := git:git rg:ripgrep python3:python3
@@ -12,7 +12,7 @@ HEADERS := /usr/include/sqlite3.h:libsqlite3-dev
 endif
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 demo: packages swift ## install, build, and watch a task from POST to a tested commit
 	@swift build --product swe-agent
@@ -25,6 +25,7 @@ test: packages swift ## install, build, run all tests, check the formatting
 	swift test --skip-build --no-parallel --filter FaultTests
 	swift test --skip-build --skip LocalInferenceTests --skip FaultTests
 	swift format lint --strict --recursive Sources Tests Package.swift
+	$(MAKE) check-manifests
 
 test-faults: packages swift ## kill, fill, break and load the service for some minutes; FAULTS=full for the long rounds
 	swift build --build-tests
@@ -38,6 +39,17 @@ bench: packages swift ## measure the harness beside its peers; see Benchmarks/RE
 
 lint: swift ## check the formatting
 	swift format lint --strict --recursive Sources Tests Package.swift
+
+check-manifests: .build/manifest-checks/done ## check k8s/ and the Dockerfiles; fetches its tools from PyPI the first time
+	@.build/manifest-checks/bin/python Tests/Manifests/check.py
+
+.build/manifest-checks/done: Tests/Manifests/requirements.txt
+	@python3 -m venv --clear $(@D) || { \
+		echo "python3 has no venv with pip. Install it, for example with: sudo apt-get install python3-venv" >&2; \
+		exit 1; \
+	}
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 clean: ## remove what was built
 	rm -rf .build

@@ -26,10 +26,13 @@ extension Target.Dependency {
     static let nioFoundationCompat = product(name: "NIOFoundationCompat", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let nioWebSocket = product(name: "NIOWebSocket", package: "swift-nio")
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let subprocess = product(name: "Subprocess", package: "swift-subprocess")
     static let systemPackage = product(name: "SystemPackage", package: "swift-system")
     static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
+    static let yams = product(name: "Yams", package: "Yams")
 }
 
 // One folder a room, from the door down to the ground; a room imports only rooms below it (see docs/architecture.md).
@@ -51,9 +54,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
@@ -62,8 +67,8 @@ let package = Package(
         .executableTarget(
             name: "swe-agent",
             dependencies: [
-                "Server", "Agents", "TaskStore", "Sandboxes", "LanguageModels", "LocalInference", "ModelHub",
-                "Workflow",
+                "Server", "Agents", "TaskStore", "Sandboxes", "KubernetesClient", "LanguageModels", "LocalInference",
+                "ModelHub", "Workflow",
                 .argumentParser, .asyncHTTPClient, .configuration, .logging, .nioCore, .nioFoundationCompat, .nioHTTP1,
                 .nioPosix, .serviceLifecycle, .unixSignals,
             ],
@@ -86,7 +91,10 @@ let package = Package(
         ),
         .target(name: "TaskStore", dependencies: ["Workflow", .grdb, .logging], swiftSettings: settings),
         .target(
-            name: "Sandboxes", dependencies: [.logging, .subprocess, .systemPackage, .crypto], swiftSettings: settings),
+            name: "Sandboxes",
+            dependencies: ["KubernetesClient", .crypto, .logging, .nioCore, .subprocess, .systemPackage, .yams],
+            swiftSettings: settings
+        ),
         .target(
             name: "LanguageModels",
             dependencies: [
@@ -100,6 +108,14 @@ let package = Package(
             dependencies: [.asyncHTTPClient, .crypto, .logging, .nioCore, .nioFoundationCompat, .nioHTTP1],
             swiftSettings: settings
         ),
+        .target(
+            name: "KubernetesClient",
+            dependencies: [
+                .asyncHTTPClient, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix, .nioSSL, .nioWebSocket,
+                .subprocess, .systemPackage, .yams,
+            ],
+            swiftSettings: settings
+        ),
         // Optimised in debug builds too: a test of a model is as fast as its kernels.
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-Wall", "-Wextra", "-Werror"])]),
         .target(name: "Workflow", dependencies: [.logging], swiftSettings: settings),
@@ -107,8 +123,9 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "swe-agent", "Agents", "LanguageModels", "ModelHub", "TestSupport", "Workflow", .asyncHTTPClient,
-                .hummingbird, .httpTypes, .nioCore, .nioFoundationCompat, .nioHTTP1, .subprocess, .systemPackage,
+                "swe-agent", "Agents", "ClusterTestSupport", "LanguageModels", "ModelHub", "TestSupport", "Workflow",
+                .asyncHTTPClient, .hummingbird, .httpTypes, .nioCore, .nioFoundationCompat, .nioHTTP1, .subprocess,
+                .systemPackage,
             ],
             swiftSettings: settings
         ),
@@ -132,7 +149,25 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .testTarget(name: "SandboxesTests", dependencies: ["Sandboxes", "TestSupport"], swiftSettings: settings),
+        .target(
+            name: "ClusterTestSupport",
+            dependencies: [
+                "KubernetesClient", .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix, .nioSSL, .nioWebSocket,
+                .subprocess, .systemPackage,
+            ],
+            path: "Tests/ClusterTestSupport",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "KubernetesClientTests",
+            dependencies: ["KubernetesClient", "ClusterTestSupport", .nioCore, .subprocess, .systemPackage],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SandboxesTests",
+            dependencies: ["Sandboxes", "KubernetesClient", "ClusterTestSupport", "TestSupport", .logging],
+            swiftSettings: settings
+        ),
         .testTarget(name: "WorkflowTests", dependencies: ["Workflow", "TaskStore"], swiftSettings: settings),
         .testTarget(
             name: "TaskStoreTests", dependencies: ["Workflow", "TaskStore", .grdb],

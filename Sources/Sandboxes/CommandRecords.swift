@@ -20,7 +20,11 @@ struct CommandRecords: Sendable {
 
     /// Reads the records of a file; one that is missing has none.
     init(file: String) {
-        let bytes = FileManager.default.contents(atPath: file) ?? Data()
+        self.init(bytes: Array(FileManager.default.contents(atPath: file) ?? Data()))
+    }
+
+    /// Reads the contents of such a file.
+    init(bytes: [UInt8]) {
         for record in bytes.split(separator: 0) {
             // What stands before the separator would be the remains of a write that a crash of the host cut.
             guard let start = record.firstIndex(of: ShellScript.recordSeparator) else { continue }
@@ -37,13 +41,18 @@ struct CommandRecords: Sendable {
     ///
     /// - Throws: ``SandboxError`` where the file cannot be written.
     static func append(to path: String, id: String, ending: Ending, directory: String) throws {
-        let code = if case .exited(let code) = ending { String(code) } else { "" }
         do {
             let file = try FileDescriptor.open(
                 path, .writeOnly, options: [.append, .create, .closeOnExec], permissions: .ownerReadWrite)
-            try file.closeAfter { _ = try file.writeAll("\u{1e}\(id)\u{1f}\(code)\u{1f}\(directory)\0".utf8) }
+            try file.closeAfter { _ = try file.writeAll(record(id: id, ending: ending, directory: directory)) }
         } catch {
             throw SandboxError(.failed, "The outcome of a command cannot be written to \(path): \(error)")
         }
+    }
+
+    /// The bytes of one record.
+    static func record(id: String, ending: Ending, directory: String) -> [UInt8] {
+        let code = if case .exited(let code) = ending { String(code) } else { "" }
+        return Array("\u{1e}\(id)\u{1f}\(code)\u{1f}\(directory)\0".utf8)
     }
 }

@@ -1,7 +1,7 @@
 internal import Foundation
 
 /// The sandbox of one task on this machine: a ``Shell``, started when it is first needed and again when it was lost.
-actor LocalSandbox: Sandbox {
+actor LocalSandbox: ShellSandbox {
     typealias MakeLaunch = @Sendable (_ repositories: [String], _ directories: [String]) -> ShellLaunch
 
     nonisolated let workspace: String
@@ -27,38 +27,16 @@ actor LocalSandbox: Sandbox {
         directory = CommandRecords(file: place.records).directory ?? place.workspace
     }
 
-    func run(_ command: SandboxCommand) async throws -> CommandOutcome {
-        var command = command
-        command.directory = command.directory.map(absolute)
-        if let id = command.id { _ = try SandboxName.checked(id) }
-        if (command.script + (command.directory ?? "")).utf8.contains(0) {
-            return CommandOutcome(
-                exitCode: 2, output: "bash: a command cannot contain a zero byte; write $'\\0' forms\n")
-        }
-        let start = ContinuousClock.now
-        let (reply, timedOut) = try await talk(.command(command), timeout: command.timeout)
+    func noteEnding(of command: SandboxCommand, _ reply: ShellReply) throws {
         directory = reply.directory ?? directory
         if let id = command.id, reply.shellEnded {
             let ending = reply.exitCode.map(CommandRecords.Ending.exited) ?? .timedOut
             try CommandRecords.append(to: place.records, id: id, ending: ending, directory: directory)
         }
-        return CommandOutcome(
-            exitCode: reply.exitCode,
-            output: reply.output.text,
-            omittedBytes: reply.output.omittedBytes,
-            timedOut: timedOut,
-            shellRestarted: reply.shellEnded,
-            seconds: (ContinuousClock.now - start) / .seconds(1)
-        )
     }
 
     func outcome(ofCommand id: String) async throws -> CommandOutcome? {
-        let lost = "[output lost: the service restarted while the command ran]"
-        return switch CommandRecords(file: place.records).endings[id] {
-        case nil: nil
-        case .exited(let code): CommandOutcome(exitCode: code, output: lost)
-        case .timedOut: CommandOutcome(exitCode: nil, output: lost, timedOut: true)
-        }
+        CommandRecords(file: place.records).outcome(ofCommand: id)
     }
 
     func provide(repository hostPath: String) async throws -> String {
@@ -152,10 +130,5 @@ actor LocalSandbox: Sandbox {
             _ = try await group.next()
         }
         return shell
-    }
-
-    /// A path of the sandbox, absolute.
-    func absolute(_ path: String) -> String {
-        path.hasPrefix("/") ? path : "\(workspace)/\(path)"
     }
 }

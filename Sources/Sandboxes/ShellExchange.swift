@@ -4,6 +4,10 @@ struct ShellExchange: Sendable {
     let words: [UInt8]
     /// Whether the answer comes on descriptor 2 and not among the output of commands.
     let isAboutFile: Bool
+    /// Whether files may be others after it.
+    let changesFiles: Bool
+    /// Whether it can be said again to another shell, when nobody knows how far the first one came.
+    let isRepeatable: Bool
     private let onOutput: (@Sendable ([UInt8]) -> Void)?
     private var stream: MarkedStream
     private var hasBegun: Bool
@@ -13,7 +17,10 @@ struct ShellExchange: Sendable {
 
     /// Runs a command.
     static func command(_ command: SandboxCommand) -> ShellExchange {
-        ShellExchange(outputLimit: command.outputLimit, onOutput: command.onOutput) {
+        ShellExchange(
+            changesFiles: true, isRepeatable: command.id == nil, outputLimit: command.outputLimit,
+            onOutput: command.onOutput
+        ) {
             Array(ShellScript.command(command.script, directory: command.directory, id: command.id, word: $0).utf8)
         }
     }
@@ -32,13 +39,15 @@ struct ShellExchange: Sendable {
 
     /// Writes a file, with its directory.
     static func writeFile(_ path: String, directory: String, _ contents: [UInt8]) -> ShellExchange {
-        ShellExchange(isAboutFile: true) {
+        ShellExchange(isAboutFile: true, changesFiles: true) {
             ShellScript.writeFile(path, directory: directory, contents, word: $0)
         }
     }
 
     private init(
         isAboutFile: Bool = false,
+        changesFiles: Bool = false,
+        isRepeatable: Bool = true,
         outputLimit: Int = 4096,
         onOutput: (@Sendable ([UInt8]) -> Void)? = nil,
         words: (String) -> [UInt8]
@@ -46,6 +55,8 @@ struct ShellExchange: Sendable {
         let word = String(UInt64.random(in: .min ... .max), radix: 16)
         self.words = words(word)
         self.isAboutFile = isAboutFile
+        self.changesFiles = changesFiles
+        self.isRepeatable = isRepeatable
         self.onOutput = onOutput
         stream = MarkedStream(word: word)
         hasBegun = !isAboutFile

@@ -25,15 +25,18 @@ enum Assembly {
         let http = HTTPClient(configuration: ModelHTTPClient.configuration)
         let result: Swift.Result<Result, any Error>
         do {
-            let runner = try await runner(settings, http: http, logger: logger)
             let limits = TaskService.Limits(running: settings.service.maxRunning, queued: settings.service.maxQueued)
             result = .success(
                 try await withTaskExecutorPreference(EventLoopExecutor.shared) {
-                    try await SQLiteRunStore.withStore(in: settings.service.data) { store in
-                        let service = TaskService(
-                            store: store, runner: runner, limits: limits, retention: settings.service.retention,
-                            logger: logger)
-                        return try await body(service)
+                    try await withSandboxes(settings, logger: logger) { sandboxes in
+                        let runner = try runner(settings, sandboxes, http: http, logger: logger)
+                        return try await SQLiteRunStore.withStore(in: settings.service.data) { store in
+                            try await removeForgottenPods(of: sandboxes, store, settings, logger: logger)
+                            let service = TaskService(
+                                store: store, runner: runner, limits: limits, retention: settings.service.retention,
+                                logger: logger)
+                            return try await body(service)
+                        }
                     }
                 })
         } catch {
@@ -49,7 +52,9 @@ enum Assembly {
         }
     }
 
-    private static func runner(_ settings: Settings, http: HTTPClient, logger: Logger) async throws -> TaskRunner {
+    private static func runner(
+        _ settings: Settings, _ sandboxes: any SandboxProvider, http: HTTPClient, logger: Logger
+    ) throws -> TaskRunner {
         let catalog = ModelCatalog(settings: settings.models.catalog, client: http)
         do {
             try catalog.validate(settings.models.name)
@@ -71,29 +76,12 @@ enum Assembly {
         }
         return TaskRunner(
             settings: taskSettings(settings),
-            sandboxes: try await sandboxes(settings, logger: logger),
+            sandboxes: sandboxes,
             git: git(settings),
             prices: settings.models.prices,
             logger: logger
         ) { name in
             try catalog.model(named: name) { retry in logger.warning("\(retry)", metadata: ["model": "\(name)"]) }
-        }
-    }
-
-    private static func sandboxes(_ settings: Settings, logger: Logger) async throws -> LocalSandboxProvider {
-        var local = settings.sandbox
-        local.hiddenDirectories.append(absolute(settings.service.data))
-        do {
-            let provider = try await LocalSandboxProvider(
-                root: absolute(settings.service.workspace), settings: local,
-                hostEnvironment: ProcessInfo.processInfo.environment)
-            if case .none(let reason) = provider.isolation, !local.hasNetwork {
-                throw SettingsError("SANDBOX_NETWORK=off needs bubblewrap (\(reason)): install it, or write on")
-            }
-            if let warning = provider.warning { logger.warning("\(warning)") }
-            return provider
-        } catch let error as SandboxError {
-            throw SettingsError(error.message)
         }
     }
 
@@ -120,7 +108,7 @@ enum Assembly {
         return task
     }
 
-    private static func absolute(_ path: String) -> String {
+    static func absolute(_ path: String) -> String {
         URL(filePath: path).standardizedFileURL.path(percentEncoded: false)
     }
 }

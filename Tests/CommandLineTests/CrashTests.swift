@@ -75,7 +75,7 @@ import Testing
                 let variables = [
                     "MODEL_NAME": "openai-compatible/scripted", "OPENAI_BASE_URL": provider.url + "/v1",
                     "OPENAI_API_KEY": "sk-scripted-0123456789", "SWE_AGENT_ALLOW_LOCAL_REPOS": "on",
-                    "SWE_AGENT_PORT": "0", "SWE_AGENT_MAX_RUNNING": "\(Self.tasks)",
+                    "SWE_AGENT_MAX_RUNNING": "\(Self.tasks)",
                 ]
                 let client = Client(http: provider.client)
                 var ids: [String] = []
@@ -83,7 +83,8 @@ import Testing
                 // the middle of what is left; the third comes to the end.
                 for life in 1...3 {
                     await gate.open(before: life < 3 ? 2 * life : .max)
-                    ids = try await Self.serve(variables, in: folder) { [ids] url in
+                    (ids, _) = try await RunningService.run(variables, in: folder, endedBy: .kill) { [ids] service in
+                        let url = service.url
                         var accepted = ids
                         while accepted.count < Self.tasks {
                             accepted.append(try await client.submit(folder + "/repository", to: url))
@@ -115,32 +116,6 @@ import Testing
                 output: .string(limit: 1 << 20))
             #expect(branches.standardOutput.split(separator: "\n").count == Self.tasks)
         }
-    }
-
-    /// Starts the service, runs `body` with its address, and kills it.
-    private static func serve(
-        _ variables: [String: String], in folder: String,
-        _ body: @escaping @Sendable (_ url: String) async throws -> [String]
-    ) async throws -> [String] {
-        let result = try await Subprocess.run(
-            .path(FilePath(Program.path)), arguments: ["serve"], environment: Program.environment(variables),
-            workingDirectory: FilePath(folder), input: .none, output: .discarded, error: .sequence
-        ) { execution in
-            var outcome: Result<[String], any Error>?
-            for try await line in execution.standardError.strings() {
-                guard outcome == nil, let match = line.firstMatch(of: /listens on (http:\/\/127\.0\.0\.1:\d+)/) else {
-                    continue
-                }
-                do {
-                    outcome = .success(try await body(String(match.1)))
-                } catch {
-                    outcome = .failure(error)
-                }
-                try execution.send(signal: .kill)
-            }
-            return outcome
-        }
-        return try #require(result.closureResult, "the service did not say where it listens").get()
     }
 
     /// As much of a client as is needed here.

@@ -46,7 +46,7 @@ enum Program {
 
     static func environment(_ own: [String: String], onTerminal: Bool = false) -> Environment {
         var variables = own
-        variables["PATH"] = ProcessInfo.processInfo.environment["PATH"]
+        variables["PATH"] = own["PATH"] ?? ProcessInfo.processInfo.environment["PATH"]
         variables["HOME"] = own["HOME"] ?? ProcessInfo.processInfo.environment["HOME"]
         if onTerminal { variables["TERM"] = "xterm" }
         return .custom(

@@ -48,6 +48,9 @@ public actor TaskService {
     private var accepting = true
     private nonisolated let wakeups: AsyncStream<Void>
     private nonisolated let wakeup: AsyncStream<Void>.Continuation
+    /// Ends when no task is at work and none is started any more.
+    private nonisolated let work: AsyncStream<Never>
+    private nonisolated let workEnded: AsyncStream<Never>.Continuation
 
     public init(
         store: any RunStore, runner: TaskRunner, limits: Limits = Limits(), retention: Retention = Retention(),
@@ -59,6 +62,7 @@ public actor TaskService {
         self.retention = retention
         self.logger = logger
         (wakeups, wakeup) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        (work, workEnded) = AsyncStream.makeStream()
     }
 
     // MARK: - Work
@@ -81,9 +85,19 @@ public actor TaskService {
     /// Whether new tasks are taken; not while the service is going down.
     public var isAccepting: Bool { accepting }
 
-    /// Takes no more tasks, so that a load balancer can look elsewhere before the end.
-    public func drain() {
+    /// Takes no more tasks and starts none, so that a load balancer looks elsewhere, and lets those at work end.
+    ///
+    /// Returns when none is at work any more, or the time is over. The others go on after the next start.
+    public func drain(for time: Duration = .zero) async {
         accepting = false
+        guard !running.isEmpty, time > .zero else { return }
+        logger.notice("going down: \(running.count) tasks at work have \(time) to end")
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { for await _ in self.work {} }
+            group.addTask { try? await Task.sleep(for: time) }
+            await group.next()
+            group.cancelAll()
+        }
     }
 
     private func resume() async throws {
@@ -100,7 +114,7 @@ public actor TaskService {
 
     /// Takes the next task from the queue, with the signal that it is to stop.
     private func next() -> (id: String, stop: AsyncStream<Void>)? {
-        guard running.count < limits.running, let id = queue.popFirst() else { return nil }
+        guard accepting, running.count < limits.running, let id = queue.popFirst() else { return nil }
         let (stop, stopper) = AsyncStream<Void>.makeStream()
         running[id] = stopper
         return (id, stop)
@@ -120,6 +134,7 @@ public actor TaskService {
         }
         while cancelled.contains(id), !Task.isCancelled, await !end(id) { try? await Task.sleep(for: Self.rest) }
         running[id] = nil
+        if !accepting, running.isEmpty { workEnded.finish() }
         wakeup.yield()
     }
 

@@ -113,12 +113,16 @@ actor BatchScheduler {
                     logitRows: isWhole ? drafts + 1 : 0))
         }
         let logits = transformer.forward(segments)
-        for part in parts {
-            let segment = segments[part.segment]
-            if part.sequence.isPrefilling { part.sequence.didPrefill(segment.tokens.count) }
-            guard segment.logitRows > 0 else { continue }
-            let row = logits.firstRow[part.segment]
-            part.sequence.choose(drafts: segment.tokens.suffix(part.drafts)) { logits.row(row + $0) }
+        for part in parts where part.sequence.isPrefilling {
+            part.sequence.didPrefill(segments[part.segment].tokens.count)
+        }
+        // Each sequence on one thread; choosing among all tokens of the vocabulary takes a while.
+        let ready = parts.filter { segments[$0.segment].logitRows > 0 }
+        transformer.team.split(ready.count) { share in
+            for part in ready[share] {
+                let row = logits.firstRow[part.segment]
+                part.sequence.choose(drafts: segments[part.segment].tokens.suffix(part.drafts)) { logits.row(row + $0) }
+            }
         }
     }
 }

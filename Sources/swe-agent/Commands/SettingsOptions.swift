@@ -12,8 +12,11 @@ struct SettingsOptions: ParsableArguments {
     @Option(help: "The least important messages to log: trace, debug, info, notice, warning or error (LOG_LEVEL).")
     var logLevel: String?
 
+    @Option(help: "The kubeconfig's context, where tasks run in a cluster (K8S_CONTEXT).")
+    var context: String?
+
     var flags: [Variable: String] {
-        [Variable.modelName: model, .logLevel: logLevel].compactMapValues { $0 }
+        [Variable.modelName: model, .logLevel: logLevel, .k8sContext: context].compactMapValues { $0 }
     }
 }
 

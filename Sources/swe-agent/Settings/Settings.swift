@@ -13,7 +13,10 @@ struct Settings: Sendable {
     /// Whose commits they are, and whether they are pushed.
     var git: Git
     /// Where the commands of tasks run.
+    var sandboxType: SandboxType
     var sandbox: LocalSandboxSettings
+    /// `nil` where tasks run on this machine.
+    var cluster: Cluster?
     /// How programs are written and run in a chat.
     var coding: Coding
     /// What a task may use up where its request does not say.
@@ -67,6 +70,8 @@ struct Settings: Sendable {
         var apiTokens: [Secret]
         var maxRunning: Int
         var maxQueued: Int
+        /// How long tasks at work may go on after the service was told to end.
+        var drainSeconds: Int
         var retention: TaskService.Retention
         var allowLocalRepositories: Bool
     }
@@ -95,9 +100,11 @@ extension Settings {
     init(_ reader: SettingsReader) throws {
         models = try Models(reader)
         git = try Git(reader)
+        sandboxType = try reader.choice(.sandboxType, default: .local)
         sandbox = try LocalSandboxSettings(reader)
         coding = try Coding(reader, sandbox: sandbox)
         limits = try Limits(reader)
+        cluster = sandboxType == .local ? nil : try Cluster(reader, taskSeconds: limits.taskSeconds)
         service = try Service(reader)
         logLevel = try reader.string(.logLevel) == nil ? nil : reader.choice(.logLevel, default: .info)
     }
@@ -198,10 +205,6 @@ extension Settings.Git {
 
 extension LocalSandboxSettings {
     fileprivate init(_ reader: SettingsReader) throws {
-        let kind = reader.string(.sandboxType, default: "local")
-        guard kind == "local" else {
-            throw reader.wrong(.sandboxType, "write local, the only sandbox that this build has")
-        }
         self.init(
             isolation: try reader.choice(.sandboxIsolation, default: .auto),
             hasNetwork: try reader.flag(.sandboxNetwork, default: true),
@@ -231,6 +234,7 @@ extension Settings.Service {
         apiTokens = try Self.apiTokens(reader)
         maxRunning = try reader.integer(.maxRunning, in: 0...1000) ?? 4
         maxQueued = try reader.integer(.maxQueued, in: 1...1_000_000) ?? 1000
+        drainSeconds = try reader.integer(.drainSeconds, in: 0...86_400) ?? 0
         retention = TaskService.Retention(
             age: try reader.integer(.retentionDays, in: 1...36_500).map { .seconds($0 * 86_400) },
             bytes: try reader.integer(.retentionSize, in: 1...1_000_000_000).map { Int64($0) << 20 })

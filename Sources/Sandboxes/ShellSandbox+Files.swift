@@ -1,14 +1,14 @@
 internal import Foundation
 
 /// Files go through the shell, so that links lead where they lead in the sandbox and never to files of the host.
-extension LocalSandbox {
+extension ShellSandbox {
     /// Ample for what an agent reads or writes; it ends the waiting for a file system that hangs.
-    private static let timeout = Duration.seconds(60)
+    private var timeout: Duration { .seconds(60) }
 
     func readFile(_ path: String, limit: Int) async throws -> [UInt8] {
         try check(path)
         let (reply, _) = try await talk(
-            .readFile(absolute(path), count: max(limit, 0) + 1), timeout: Self.timeout)
+            .readFile(absolute(path), count: max(limit, 0) + 1), timeout: timeout)
         let bytes = reply.output.bytes
         try check(reply, path: path)
         if bytes.count > limit { throw SandboxError(.tooLarge, "\(path) has more than \(limit) bytes.") }
@@ -16,14 +16,18 @@ extension LocalSandbox {
     }
 
     func writeFile(_ path: String, _ contents: [UInt8]) async throws {
+        try await writeFileThroughShell(path, contents)
+    }
+
+    func writeFileThroughShell(_ path: String, _ contents: [UInt8]) async throws {
         try check(path)
         let directory = (absolute(path) as NSString).deletingLastPathComponent
         let (reply, _) = try await talk(
-            .writeFile(absolute(path), directory: directory, contents), timeout: Self.timeout)
+            .writeFile(absolute(path), directory: directory, contents), timeout: timeout)
         try check(reply, path: path)
     }
 
-    private func check(_ path: String) throws {
+    func check(_ path: String) throws {
         if path.isEmpty || path.utf8.contains(0) {
             throw SandboxError(.notFound, "\(path.debugDescription) is no path of a file.")
         }

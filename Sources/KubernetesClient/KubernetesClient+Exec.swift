@@ -1,0 +1,190 @@
+internal import Foundation
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+internal import NIOSSL
+internal import NIOWebSocket
+
+extension KubernetesClient {
+    /// Runs a command in a container of a pod, without a terminal, and talks with it for as long as `body` runs.
+    ///
+    /// The end of the connection does not end the command: who wants that has to kill it inside.
+    ///
+    /// - Parameters:
+    ///   - hasInput: Whether the command gets what ``ExecSession/write(_:)`` writes; else its input is empty.
+    /// - Throws: What the body throws, ``KubernetesError``, or `CancellationError`.
+    public func exec<Result: Sendable>(
+        _ pod: String, container: String, _ command: [String], hasInput: Bool = false,
+        _ body: @escaping @Sendable (ExecSession) async throws -> Result
+    ) async throws -> Result {
+        let query =
+            [("container", container), ("stdout", "true"), ("stderr", "true")]
+            + (hasInput ? [("stdin", "true")] : []) + command.map { ("command", $0) }
+        let uri = path(.pods, pod) + "/exec" + Self.query(query.map { ($0.0, Optional($0.1)) })
+        let connection = try await KubernetesRetry.run { try await connect(uri) }
+        return try await connection.channel.executeThenClose { inbound, outbound in
+            try await body(
+                ExecSession(subprotocol: connection.subprotocol, inbound: inbound, outbound: outbound))
+        }
+    }
+
+    private struct Connection: Sendable {
+        var channel: NIOAsyncChannel<WebSocketFrame, WebSocketFrame>
+        var subprotocol: String
+    }
+
+    private enum Handshake: Sendable {
+        case upgraded(Connection)
+        case refused(NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>)
+    }
+
+    private func connect(_ uri: String) async throws -> Connection {
+        let purpose = "running a command in a pod"
+        var isRenewed = false
+        while true {
+            let current = try await credentials.get()
+            let refusal: KubernetesError
+            do {
+                // A handshake that is never answered would wait for ever.
+                let result = try await withTimeout(.seconds(30)) { try await handshake(uri, current, purpose) }
+                switch result {
+                case .success(let connection): return connection
+                case .failure(let error): refusal = error
+                }
+            } catch let error as KubernetesError {
+                throw error
+            } catch {
+                try Task.checkCancellation()
+                throw KubernetesError(connection: error, purpose: purpose)
+            }
+            guard refusal.kind == .status(401), !isRenewed, credentials.canRenew else { throw refusal }
+            isRenewed = true
+            await credentials.refuse(current)
+        }
+    }
+
+    private func handshake(
+        _ uri: String, _ current: ClusterCredentials.Current, _ purpose: String
+    ) async throws -> Result<Connection, KubernetesError> {
+        guard let server = URLComponents(string: access.server), let host = server.host else {
+            throw KubernetesError(.configuration, "The cluster's server is no URL.")
+        }
+        let isSecure = server.scheme == "https"
+        let context = isSecure ? try await credentials.sslContext(current.tls) : nil
+        // URLs hold the addresses of IPv6 in brackets; sockets want them without.
+        let address = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
+        let name = access.serverName ?? address
+        let isAddress = (try? SocketAddress(ipAddress: name, port: 0)) != nil
+        var headers: HTTPHeaders = [
+            "host": server.port.map { "\(host):\($0)" } ?? host,
+            "sec-websocket-protocol": "v5.channel.k8s.io, v4.channel.k8s.io",
+            "user-agent": "swe-agent",
+            "content-length": "0",
+        ]
+        if let authorization = current.authorization { headers.add(name: "authorization", value: authorization) }
+        let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: (server.path) + uri, headers: headers)
+
+        let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connectTimeout(.seconds(15))
+            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+        let upgrade = try await bootstrap.connect(host: address, port: server.port ?? (isSecure ? 443 : 80)) {
+            channel in
+            channel.eventLoop.makeCompletedFuture {
+                if let context {
+                    try channel.pipeline.syncOperations.addHandler(
+                        NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : name))
+                }
+                let upgrader = NIOTypedWebSocketClientUpgrader<Handshake>(maxFrameSize: 1 << 20) { channel, response in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(WebSocketKeepAlive())
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOWebSocketFrameAggregator(
+                                minNonFinalFragmentSize: 0, maxAccumulatedFrameCount: 4096,
+                                maxAccumulatedFrameSize: 16 << 20))
+                        return .upgraded(
+                            Connection(
+                                channel: try NIOAsyncChannel(wrappingChannelSynchronously: channel),
+                                subprotocol: response.headers.first(name: "sec-websocket-protocol") ?? ""))
+                    }
+                }
+                let configuration = NIOUpgradableHTTPClientPipelineConfiguration(
+                    upgradeConfiguration: NIOTypedHTTPClientUpgradeConfiguration(
+                        upgradeRequestHead: head, upgraders: [upgrader]
+                    ) { channel in
+                        channel.eventLoop.makeCompletedFuture {
+                            .refused(try NIOAsyncChannel(wrappingChannelSynchronously: channel))
+                        }
+                    })
+                return try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(
+                    configuration: configuration)
+            }
+        }
+        switch try await upgrade.get() {
+        case .upgraded(let connection): return .success(connection)
+        case .refused(let channel): return .failure(try await Self.refusal(channel, purpose))
+        }
+    }
+
+    private static func refusal(
+        _ channel: NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>, _ purpose: String
+    ) async throws -> KubernetesError {
+        try await channel.executeThenClose { inbound, _ in
+            var status = 0
+            var headers = HTTPHeaders()
+            var body = ByteBuffer()
+            reading: for try await part in inbound {
+                switch part {
+                case .head(let head): (status, headers) = (Int(head.status.code), head.headers)
+                case .body(let bytes): if body.readableBytes < 1 << 20 { body.writeImmutableBuffer(bytes) }
+                case .end: break reading
+                }
+            }
+            var error = KubernetesError(status: status, headers: headers, body: body, purpose: purpose)
+            // This comes as an error of the server, but no later attempt will find a container that has ended.
+            if status == 500, error.message.contains("container not found") { error.reason = "ContainerNotFound" }
+            return error
+        }
+    }
+}
+
+/// Asks the other side for a sign of life, and closes the connection when it gives none.
+///
+/// A command may be silent for hours, and balancers on the way drop connections that are.
+private final class WebSocketKeepAlive: ChannelDuplexHandler {
+    typealias InboundIn = WebSocketFrame
+    typealias OutboundIn = WebSocketFrame
+    typealias OutboundOut = WebSocketFrame
+
+    private static let period = TimeAmount.seconds(20)
+
+    private var task: RepeatedTask?
+    /// The signs that were asked for since the last one.
+    private var asked = 0
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        let context = NIOLoopBound(context, eventLoop: context.eventLoop)
+        let this = NIOLoopBound(self, eventLoop: context.value.eventLoop)
+        task = context.value.eventLoop.scheduleRepeatedTask(initialDelay: Self.period, delay: Self.period) { _ in
+            this.value.ask(context.value)
+        }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { task?.cancel() }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        task?.cancel()
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        asked = 0
+        if unwrapInboundIn(data).opcode != .pong { context.fireChannelRead(data) }
+    }
+
+    private func ask(_ context: ChannelHandlerContext) {
+        guard asked < 4 else { return context.close(promise: nil) }
+        asked += 1
+        let frame = WebSocketFrame(fin: true, opcode: .ping, maskKey: .random(), data: ByteBuffer())
+        context.writeAndFlush(wrapOutboundOut(frame), promise: nil)
+    }
+}

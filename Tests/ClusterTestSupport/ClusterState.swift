@@ -1,0 +1,137 @@
+import Foundation
+import KubernetesClient
+
+/// The objects of a test cluster, and everyone who watches them.
+public actor ClusterState {
+    struct Event: Sendable {
+        var type: String
+        var object: ManifestValue
+        var version: Int
+    }
+
+    private let folder: String
+    private let starts: AsyncStream<TestPod>.Continuation
+    private var version = 1
+    private var pods: [String: ManifestValue] = [:]
+    private var running: [String: TestPod] = [:]
+    private var watchers: [Int: AsyncStream<Event>.Continuation] = [:]
+    private var watcherCount = 0
+    /// Events from this version on are remembered.
+    private var history: [Event] = []
+    private var forgottenUntil = 0
+    private var images: [String: String] = [:]
+    /// The requests so far, as `METHOD resource`.
+    public private(set) var requests: [String] = []
+
+    init(folder: String, starts: AsyncStream<TestPod>.Continuation) {
+        self.folder = folder
+        self.starts = starts
+    }
+
+    public var podNames: [String] { pods.keys.sorted() }
+
+    /// Has pods with this image wait for this reason for ever.
+    public func refuse(image: String, reason: String) { images[image] = reason }
+
+    /// Forgets what has happened and ends all watches, as a server does whose storage is compacted.
+    public func forgetHistory() {
+        forgottenUntil = version
+        history = []
+        for watcher in watchers.values { watcher.finish() }
+    }
+
+    /// Has the cluster end a pod, as an eviction does.
+    public func evict(_ name: String, reason: String) async {
+        await running[name]?.kill()
+        change(name) { $0["status"] = ["phase": "Failed", "reason": .string(reason), "message": "evicted by a test"] }
+    }
+
+    /// Deletes a pod, as a person does with kubectl.
+    public func remove(_ name: String) async { _ = await delete(name) }
+
+    func end() async {
+        for pod in running.values { await pod.kill() }
+        starts.finish()
+        for watcher in watchers.values { watcher.finish() }
+    }
+
+    func note(_ request: String) { requests.append(request) }
+
+    func pod(_ name: String) -> ManifestValue? { pods[name] }
+    func process(_ pod: String) -> TestPod? { running[pod] }
+
+    func list(_ selector: (ManifestValue) -> Bool) -> (items: [ManifestValue], version: Int) {
+        (pods.values.filter(selector), version)
+    }
+
+    /// `nil` where the name is taken.
+    func create(_ object: ManifestValue, name: String) -> ManifestValue? {
+        guard pods[name] == nil else { return nil }
+        var object = object
+        object["metadata"]?["uid"] = .string(UUID().uuidString)
+        object["metadata"]?["namespace"] = "tasks"
+        object["status"] = ["phase": "Pending"]
+        pods[name] = object
+        change(name, "ADDED") { _ in }
+        let image = object["spec"]?["containers"]?.list?.first?["image"]?.string ?? ""
+        if let reason = images[image] {
+            change(name) {
+                $0["status"]?["containerStatuses"] = [
+                    ["name": "main", "state": ["waiting": ["reason": .string(reason), "message": "no such image"]]]
+                ]
+            }
+        } else {
+            let pod = TestPod(name: name, folder: "\(folder)/\(UUID().uuidString)", manifest: object)
+            running[name] = pod
+            starts.yield(pod)
+        }
+        return pods[name]
+    }
+
+    func delete(_ name: String) async -> ManifestValue? {
+        guard pods[name] != nil else { return nil }
+        await running[name]?.kill()
+        running[name] = nil
+        change(name, "DELETED") { _ in }
+        return pods.removeValue(forKey: name)
+    }
+
+    func becomeReady(_ pod: TestPod) {
+        guard running[pod.name] === pod else { return }
+        change(pod.name) {
+            $0["status"] = ["phase": "Running", "conditions": [["type": "Ready", "status": "True"]]]
+        }
+    }
+
+    func hasEnded(_ pod: TestPod) {
+        guard running[pod.name] === pod, pods[pod.name]?["status"]?["phase"]?.string == "Running" else { return }
+        change(pod.name) { $0["status"] = ["phase": "Failed", "reason": "Error"] }
+    }
+
+    private func change(_ name: String, _ type: String = "MODIFIED", _ body: (inout ManifestValue) -> Void) {
+        guard var object = pods[name] else { return }
+        body(&object)
+        version += 1
+        object["metadata"]?["resourceVersion"] = .string(String(version))
+        pods[name] = object
+        let event = Event(type: type, object: object, version: version)
+        history.append(event)
+        for watcher in watchers.values { watcher.yield(event) }
+    }
+
+    /// The events after a version; `nil` where they are forgotten.
+    func watch(after: Int) -> AsyncStream<Event>? {
+        guard after >= forgottenUntil else { return nil }
+        let (stream, continuation) = AsyncStream.makeStream(of: Event.self)
+        for event in history where event.version > after { continuation.yield(event) }
+        watcherCount += 1
+        let number = watcherCount
+        watchers[number] = continuation
+        continuation.onTermination = { _ in Task { await self.forget(number) } }
+        return stream
+    }
+
+    private func forget(_ number: Int) { watchers[number] = nil }
+
+    var currentVersion: Int { version }
+}
