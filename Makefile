@@ -22,7 +22,8 @@ test: packages swift ## install, build, run all tests, check the formatting
 	swift build --build-tests
 	@# Apart, as they keep all cores busy for long, which tests with real processes and timeouts beside them take badly.
 	swift test --skip-build --filter LocalInferenceTests
-	swift test --skip-build --skip LocalInferenceTests
+	swift test --skip-build --no-parallel --filter FaultTests
+	swift test --skip-build --skip LocalInferenceTests --skip FaultTests
 	swift format lint --strict --recursive Sources Tests Package.swift
 	$(MAKE) check-manifests
 

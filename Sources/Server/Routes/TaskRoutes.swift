@@ -13,6 +13,7 @@ struct TaskRoutes {
 
     let service: TaskService
     let views: TaskViews
+    let access: Access
     let version: String
 
     func add(to tasks: RouterGroup<BasicRequestContext>) {
@@ -43,7 +44,7 @@ struct TaskRoutes {
         }
         let task: TaskRequest = try await body(of: request)
         do {
-            let id = try await service.submit(task, idempotencyKey: key)
+            let id = try await service.submit(task, idempotencyKey: key, client: access.client(of: request))
             return Self.accepted(id, headers: [.location: "/agent/tasks/\(id)"])
         } catch let error as TaskRequestError {
             throw APIError(.badRequest, error.code.rawValue, error.message)

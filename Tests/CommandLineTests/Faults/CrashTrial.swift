@@ -82,7 +82,7 @@ struct CrashTrial: Sendable {
             brokenOff: brokenOff,
             positions: positions,
             modelCalls: await ground.modelCalls(of: name),
-            leftovers: try leftovers(),
+            leftovers: try Leftovers.find(of: folder),
             branches: branches.count,
             commits: try await git(["rev-list", "--branches=swe-agent/*", "^main"]).count)
     }
@@ -120,8 +120,12 @@ struct CrashTrial: Sendable {
             "test_command": "test ! -e broken",
         ]
         submission.body = .bytes(try JSONEncoder().encode(fields))
-        let accepted = try await fetch(submission)
-        let id = try #require(accepted["task_id"]?.string)
+        var accepted = try await fetch(submission)
+        while accepted["error"]?["code"] == "store_unavailable" {
+            try await Task.sleep(for: .milliseconds(20))
+            accepted = try await fetch(submission)
+        }
+        let id = try #require(accepted["task_id"]?.string, "\(accepted)")
         let events = try await ground.provider.client.execute(
             HTTPClientRequest(url: "\(url)/agent/tasks/\(id)/events"), timeout: .seconds(300))
         for try await _ in events.body {}
@@ -153,30 +157,6 @@ struct CrashTrial: Sendable {
         let result = try await Subprocess.run(
             .name("python3"), arguments: ["-c", script, copy + "/tasks.sqlite"], output: .string(limit: 100))
         return Int(result.standardOutput.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
-    }
-
-    /// Files and processes that should not be there any more.
-    private func leftovers() throws -> [String] {
-        let files = FileManager.default
-        var left: [String] = []
-        for (directory, expected) in [
-            "tmp": [], "workspace": [".state"], "workspace/.state": ["empty", "empty-directory"],
-            "data": ["lock", "repositories", "tasks.sqlite"], "data/repositories": [],
-        ] {
-            let names = (try? files.contentsOfDirectory(atPath: "\(folder)/\(directory)")) ?? []
-            left += names.filter { !expected.contains($0) }.map { "\(directory)/\($0)" }
-        }
-        for process in try files.contentsOfDirectory(atPath: "/proc").compactMap({ Int($0) }) {
-            for file in ["cmdline", "environ"] {
-                guard let bytes = files.contents(atPath: "/proc/\(process)/\(file)") else { continue }
-                let text = String(decoding: bytes, as: UTF8.self)
-                if text.contains(folder + "/") || text.contains(folder + "\0") {
-                    left.append("process \(process): \(text.replacing("\0", with: " ").prefix(200))")
-                    break
-                }
-            }
-        }
-        return left
     }
 }
 

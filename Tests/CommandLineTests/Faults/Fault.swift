@@ -20,6 +20,14 @@ enum Fault: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// Whether what was not synced is lost.
+    var losesPower: Bool {
+        switch self {
+        case .disk(.power, _), .disk(.torn, _): true
+        case .disk, .modelCall, .git: false
+        }
+    }
+
     /// The variables that a service is started with for it to happen.
     var variables: [String: String] {
         guard case .disk = self else { return [:] }
@@ -29,7 +37,4 @@ enum Fault: Sendable, Hashable, CustomStringConvertible {
     /// The library of `Tests/DiskFaults`, beside the program.
     private static let library = URL(filePath: Program.path).deletingLastPathComponent()
         .appending(path: "libDiskFaults.so").path()
-
-    /// Whether all faults are tried, or some of them that take less than a minute together.
-    static let isThorough = ProcessInfo.processInfo.environment["FAULTS"] == "full"
 }
