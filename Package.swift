@@ -148,7 +148,7 @@ let package = Package(
             name: "ClusterTestSupport",
             dependencies: [
                 "KubernetesClient", .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix, .nioSSL, .nioWebSocket,
-                .subprocess, .systemPackage,
+                .subprocess, .systemPackage, .yams,
             ],
             path: "Tests/ClusterTestSupport",
             swiftSettings: settings

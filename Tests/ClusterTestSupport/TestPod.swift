@@ -53,7 +53,12 @@ actor TestPod {
 
     nonisolated func environment(of container: String) -> [String] {
         let variables = manifest["spec"]?["containers"]?.list?.first { $0["name"]?.string == container }?["env"]?.list ?? []
-        return variables.map { "\($0["name"]?.string ?? "")=\($0["value"]?.string ?? "")" }
+        func value(_ variable: ManifestValue) -> String {
+            // The only field that manifests of ours take from the pod.
+            let isName = variable["valueFrom"]?["fieldRef"]?["fieldPath"] == "metadata.name"
+            return isName ? name : variable["value"]?.string ?? ""
+        }
+        return variables.map { "\($0["name"]?.string ?? "")=\(value($0))" }
             + ["PATH=\(ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin")"]
     }
 
