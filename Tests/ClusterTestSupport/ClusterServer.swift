@@ -1,5 +1,6 @@
 import Foundation
 import KubernetesClient
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
@@ -14,6 +15,8 @@ struct ClusterServer: Sendable {
     private enum Upgrade: Sendable {
         case exec(NIOAsyncChannel<WebSocketFrame, WebSocketFrame>, uri: String)
         case http(HTTPChannel)
+        /// NIO hands nothing on of a request whose upgrade is refused.
+        case refused(HTTPChannel, HTTPRequestHead)
     }
 
     let state: ClusterState
@@ -27,7 +30,7 @@ struct ClusterServer: Sendable {
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain, privateKey: .privateKey(key))
         // A client that is gone says no goodbye.
-        configuration.shutdownTimeout = .milliseconds(100)
+        configuration.shutdownTimeout = .seconds(1)
         let context = try NIOSSLContext(configuration: configuration)
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -35,8 +38,10 @@ struct ClusterServer: Sendable {
             .bind(host: "127.0.0.1", port: 0) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
+                    let refusedHead = NIOLockedValueBox<HTTPRequestHead?>(nil)
                     let upgrader = NIOTypedWebSocketServerUpgrader<Upgrade>(maxFrameSize: 1 << 20) { channel, head in
-                        Self.shouldUpgrade(channel, head, state)
+                        refusedHead.withLockedValue { $0 = head }
+                        return Self.shouldUpgrade(channel, head, state)
                     } upgradePipelineHandler: { channel, head in
                         channel.eventLoop.makeCompletedFuture {
                             .exec(try NIOAsyncChannel(wrappingChannelSynchronously: channel), uri: head.uri)
@@ -47,7 +52,8 @@ struct ClusterServer: Sendable {
                             upgradeConfiguration: .init(upgraders: [upgrader]) { channel in
                                 channel.eventLoop.makeCompletedFuture {
                                     try channel.pipeline.syncOperations.addHandler(HTTPByteBufferResponsePartHandler())
-                                    return .http(try NIOAsyncChannel(wrappingChannelSynchronously: channel))
+                                    let http = try HTTPChannel(wrappingChannelSynchronously: channel)
+                                    return refusedHead.withLockedValue { $0 }.map { .refused(http, $0) } ?? .http(http)
                                 }
                             }))
                 }
@@ -63,6 +69,8 @@ struct ClusterServer: Sendable {
                         switch try? await upgrade.get() {
                         case .exec(let channel, let uri): try? await exec(channel, uri)
                         case .http(let channel): try? await serve(channel)
+                        case .refused(let channel, let head):
+                            try? await channel.executeThenClose { try await respond(to: head, ByteBuffer(), $1) }
                         case nil: break
                         }
                     }
@@ -144,6 +152,9 @@ struct ClusterServer: Sendable {
                 var code1000 = ByteBuffer()
                 code1000.writeInteger(UInt16(1000))
                 try? await outbound.write(WebSocketFrame(fin: true, opcode: .connectionClose, data: code1000))
+                // The client closes when it has read everything; who closes first may cut off what is on its way.
+                group.addTask { try await Task.sleep(for: .seconds(1)) }
+                try? await group.next()
                 group.cancelAll()
             }
         }
