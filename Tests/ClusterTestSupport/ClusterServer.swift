@@ -27,11 +27,8 @@ struct ClusterServer: Sendable {
         self.state = state
         let chain = try NIOSSLCertificate.fromPEMFile("\(folder)/cert.pem").map { NIOSSLCertificateSource.certificate($0) }
         let key = try NIOSSLPrivateKey(file: "\(folder)/key.pem", format: .pem)
-        var configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: chain, privateKey: .privateKey(key))
-        // A client that is gone says no goodbye.
-        configuration.shutdownTimeout = .seconds(1)
-        let context = try NIOSSLContext(configuration: configuration)
+        let context = try NIOSSLContext(
+            configuration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key)))
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
@@ -47,15 +44,18 @@ struct ClusterServer: Sendable {
                             .exec(try NIOAsyncChannel(wrappingChannelSynchronously: channel), uri: head.uri)
                         }
                     }
+                    var configuration = NIOUpgradableHTTPServerPipelineConfiguration(
+                        upgradeConfiguration: .init(upgraders: [upgrader]) { channel in
+                            channel.eventLoop.makeCompletedFuture {
+                                try channel.pipeline.syncOperations.addHandler(HTTPByteBufferResponsePartHandler())
+                                let http = try HTTPChannel(wrappingChannelSynchronously: channel)
+                                return refusedHead.withLockedValue { $0 }.map { .refused(http, $0) } ?? .http(http)
+                            }
+                        })
+                    // It would read nothing during a watch, and so not see that the client goes.
+                    configuration.enablePipelining = false
                     return try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
-                        configuration: .init(
-                            upgradeConfiguration: .init(upgraders: [upgrader]) { channel in
-                                channel.eventLoop.makeCompletedFuture {
-                                    try channel.pipeline.syncOperations.addHandler(HTTPByteBufferResponsePartHandler())
-                                    let http = try HTTPChannel(wrappingChannelSynchronously: channel)
-                                    return refusedHead.withLockedValue { $0 }.map { .refused(http, $0) } ?? .http(http)
-                                }
-                            }))
+                        configuration: configuration)
                 }
             }
         port = channel.channel.localAddress?.port ?? 0
@@ -153,7 +153,7 @@ struct ClusterServer: Sendable {
                 code1000.writeInteger(UInt16(1000))
                 try? await outbound.write(WebSocketFrame(fin: true, opcode: .connectionClose, data: code1000))
                 // The client closes when it has read everything; who closes first may cut off what is on its way.
-                group.addTask { try await Task.sleep(for: .seconds(1)) }
+                group.addTask { try await Task.sleep(for: .seconds(30)) }
                 try? await group.next()
                 group.cancelAll()
             }
