@@ -1,5 +1,6 @@
 import Foundation
 import KubernetesClient
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
@@ -14,6 +15,8 @@ struct ClusterServer: Sendable {
     private enum Upgrade: Sendable {
         case exec(NIOAsyncChannel<WebSocketFrame, WebSocketFrame>, uri: String)
         case http(HTTPChannel)
+        /// NIO hands nothing on of a request whose upgrade is refused.
+        case refused(HTTPChannel, HTTPRequestHead)
     }
 
     let state: ClusterState
@@ -27,32 +30,35 @@ struct ClusterServer: Sendable {
         self.sandboxes = sandboxes
         let chain = try NIOSSLCertificate.fromPEMFile("\(folder)/cert.pem").map { NIOSSLCertificateSource.certificate($0) }
         let key = try NIOSSLPrivateKey(file: "\(folder)/key.pem", format: .pem)
-        var configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: chain, privateKey: .privateKey(key))
-        // A client that is gone says no goodbye.
-        configuration.shutdownTimeout = .milliseconds(100)
-        let context = try NIOSSLContext(configuration: configuration)
+        let context = try NIOSSLContext(
+            configuration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key)))
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             .bind(host: "127.0.0.1", port: 0) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
+                    let refusedHead = NIOLockedValueBox<HTTPRequestHead?>(nil)
                     let upgrader = NIOTypedWebSocketServerUpgrader<Upgrade>(maxFrameSize: 1 << 20) { channel, head in
-                        Self.shouldUpgrade(channel, head, state)
+                        refusedHead.withLockedValue { $0 = head }
+                        return Self.shouldUpgrade(channel, head, state)
                     } upgradePipelineHandler: { channel, head in
                         channel.eventLoop.makeCompletedFuture {
                             .exec(try NIOAsyncChannel(wrappingChannelSynchronously: channel), uri: head.uri)
                         }
                     }
+                    var configuration = NIOUpgradableHTTPServerPipelineConfiguration(
+                        upgradeConfiguration: .init(upgraders: [upgrader]) { channel in
+                            channel.eventLoop.makeCompletedFuture {
+                                try channel.pipeline.syncOperations.addHandler(HTTPByteBufferResponsePartHandler())
+                                let http = try HTTPChannel(wrappingChannelSynchronously: channel)
+                                return refusedHead.withLockedValue { $0 }.map { .refused(http, $0) } ?? .http(http)
+                            }
+                        })
+                    // It would read nothing during a watch, and so not see that the client goes.
+                    configuration.enablePipelining = false
                     return try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
-                        configuration: .init(
-                            upgradeConfiguration: .init(upgraders: [upgrader]) { channel in
-                                channel.eventLoop.makeCompletedFuture {
-                                    try channel.pipeline.syncOperations.addHandler(HTTPByteBufferResponsePartHandler())
-                                    return .http(try NIOAsyncChannel(wrappingChannelSynchronously: channel))
-                                }
-                            }))
+                        configuration: configuration)
                 }
             }
         port = channel.channel.localAddress?.port ?? 0
@@ -66,6 +72,8 @@ struct ClusterServer: Sendable {
                         switch try? await upgrade.get() {
                         case .exec(let channel, let uri): try? await exec(channel, uri)
                         case .http(let channel): try? await serve(channel)
+                        case .refused(let channel, let head):
+                            try? await channel.executeThenClose { try await respond(to: head, ByteBuffer(), $1) }
                         case nil: break
                         }
                     }
@@ -147,6 +155,9 @@ struct ClusterServer: Sendable {
                 var code1000 = ByteBuffer()
                 code1000.writeInteger(UInt16(1000))
                 try? await outbound.write(WebSocketFrame(fin: true, opcode: .connectionClose, data: code1000))
+                // The client closes when it has read everything; who closes first may cut off what is on its way.
+                group.addTask { try await Task.sleep(for: .seconds(30)) }
+                try? await group.next()
                 group.cancelAll()
             }
         }
