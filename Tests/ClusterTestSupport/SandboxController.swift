@@ -36,6 +36,8 @@ public actor SandboxController {
     private var history: [Event] = []
     private var watchers: [Int: AsyncStream<Event>.Continuation] = [:]
     private var count = 0
+    /// The claims that are being given a sandbox.
+    private var binding: Set<String> = []
     /// The sandbox of a pod.
     private var owners: [String: String] = [:]
     /// The shutdown times that were set, in their order: what a lease was renewed to.
@@ -187,7 +189,8 @@ public actor SandboxController {
         var object: ManifestValue = ["metadata": template["metadata"] ?? [:], "spec": template["spec"] ?? [:]]
         object["metadata"]?["name"] = .string(pod)
         if let violation = violation(object) {
-            return setReady(.sandboxes, name, false, "ReconcilerError", "violates PodSecurity \"restricted\": \(violation)")
+            return setReady(
+                .sandboxes, name, false, "ReconcilerError", "violates PodSecurity \"restricted\": \(violation)")
         }
         owners[pod] = name
         setReady(.sandboxes, name, false, "DependenciesNotReady", "the pod is not ready")
@@ -196,10 +199,13 @@ public actor SandboxController {
 
     private func setReady(_ kind: Kind, _ name: String, _ isReady: Bool, _ reason: String, _ message: String) {
         let condition: ManifestValue = [
-            "type": "Ready", "status": isReady ? "True" : "False", "reason": .string(reason), "message": .string(message),
+            "type": "Ready", "status": isReady ? "True" : "False", "reason": .string(reason),
+            "message": .string(message),
         ]
-        guard objects[kind]?[name]?["status"]?["conditions"] != .list([condition]) else { return }
-        change(kind, name) { $0 = $0.merged(with: ["status": ["conditions": [condition]]]) }
+        let last = objects[kind]?[name]?["status"]?["conditions"]?.list?.first
+        guard last.map({ $0.merged(with: ["lastTransitionTime": nil]) }) != condition else { return }
+        let stamped = condition.merged(with: ["lastTransitionTime": .string(Date.now.formatted(.iso8601))])
+        change(kind, name) { $0 = $0.merged(with: ["status": ["conditions": [stamped]]]) }
     }
 
     private func fill(_ pool: String) async {
@@ -228,7 +234,8 @@ public actor SandboxController {
 
     /// Gives a claim its sandbox, and says whether it is ready.
     private func bind(_ name: String) async {
-        guard let claim = objects[.sandboxclaims]?[name] else { return }
+        guard let claim = objects[.sandboxclaims]?[name], binding.insert(name).inserted else { return }
+        defer { binding.remove(name) }
         let pool = claim["spec"]?["warmPoolRef"]?["name"]?.string ?? ""
         guard objects[.sandboxwarmpools]?[pool] != nil else {
             return setReady(.sandboxclaims, name, false, "WarmPoolNotFound", "there is no SandboxWarmPool \(pool)")

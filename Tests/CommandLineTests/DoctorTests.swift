@@ -11,13 +11,17 @@ struct DoctorTests {
 
     @Test func whereAllIsThereEachCheckHasALineAndTheEndIsZero() async throws {
         try await withFolder { folder in
-            try await withScriptedProvider(key: Self.key) { _ in .turn(text: "yes") } body: { provider in
+            try await withScriptedProvider(key: Self.key) { _ in
+                .turn(text: "yes")
+            } body: { provider in
                 let outcome = try await Program.run(
                     ["doctor"], environment: Self.settings(of: provider), in: folder)
                 #expect(outcome.exitCode == 0, "\(outcome)")
                 let lines = outcome.output.split(separator: "\n")
                 #expect(lines.first == "✓ model         openai/gpt-4.1, with a key")
-                #expect(lines.contains { $0.contains(/^✓ provider +gpt-4\.1-scripted answered in [0-9.]+ s, \d+ tokens$/) }, "\(outcome)")
+                #expect(
+                    lines.contains { $0.contains(/^✓ provider +gpt-4\.1-scripted answered in [0-9.]+ s, \d+ tokens$/) },
+                    "\(outcome)")
                 #expect(lines.contains { $0.contains(/^✓ git +git version [0-9.]+, GIT_TOKEN is set$/) })
                 #expect(lines.contains { $0.contains(/^✓ data +\.\/data, .+ free; it is made at the first start$/) })
                 #expect(!outcome.output.contains("\u{1B}"))

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import KubernetesClient
+internal import Logging
 
 /// Pods that agent-sandbox makes: of a claim on a warm pool, or of a sandbox for each task where there is no pool.
 ///
@@ -13,6 +14,7 @@ struct AgentSandboxPods: PodSource {
     let plan: PodPlan
     /// `nil` makes a sandbox for each task.
     let pool: String?
+    let logger: Logger
 
     private var resource: KubernetesResource { pool == nil ? .sandboxes : .sandboxClaims }
     private var kind: String { pool == nil ? "Sandbox" : "SandboxClaim" }
@@ -110,7 +112,8 @@ struct AgentSandboxPods: PodSource {
         let reason = last?.ready.map { "\($0.reason ?? "not ready"): \($0.message ?? "")" }
         throw SandboxError(
             .failed,
-            "The \(kind) \(name) was not ready within \(timeout): \(reason ?? "the controller of agent-sandbox is silent")")
+            "The \(kind) \(name) was not ready within \(timeout): \(reason ?? "the controller of agent-sandbox is silent")"
+        )
     }
 
     /// The name of the pod, once the object is as it should be.
@@ -154,7 +157,9 @@ struct AgentSandboxPods: PodSource {
                     resource, name, ["spec": pool == nil ? time : ["lifecycle": time]])
             } catch let error as KubernetesError where error.isNotFound {
                 return false
-            } catch {}
+            } catch {
+                logger.warning("the lease of a sandbox could not be renewed: \(error)", metadata: ["name": "\(name)"])
+            }
             return true
         }.value
     }

@@ -48,8 +48,8 @@ actor PodSandbox: ShellSandbox {
     var mirrors: [PodMirror] = []
 
     init(
-        id: String, client: KubernetesClient, plan: PodPlan, source: any PodSource, store: PodRecordStore, logger: Logger,
-        companions: AsyncStream<Companion>.Continuation
+        id: String, client: KubernetesClient, plan: PodPlan, source: any PodSource, store: PodRecordStore,
+        logger: Logger, companions: AsyncStream<Companion>.Continuation
     ) {
         self.id = id
         self.client = client

@@ -35,10 +35,14 @@ public struct PodSandboxProvider: SandboxProvider {
             throw SandboxError(.failed, "The directory \(state) cannot be used: \(error.localizedDescription)")
         }
         switch settings.origin {
-        case .pods: (kind, source) = ("k8s", DirectPods(client: client, plan: plan))
-        case .sandboxes: (kind, source) = ("agent-sandbox", AgentSandboxPods(client: client, plan: plan, pool: nil))
+        case .pods:
+            (kind, source) = ("k8s", DirectPods(client: client, plan: plan))
+        case .sandboxes:
+            kind = "agent-sandbox"
+            source = AgentSandboxPods(client: client, plan: plan, pool: nil, logger: logger)
         case .warmPool(let name):
-            (kind, source) = ("agent-sandbox", AgentSandboxPods(client: client, plan: plan, pool: name))
+            kind = "agent-sandbox"
+            source = AgentSandboxPods(client: client, plan: plan, pool: name, logger: logger)
         }
     }
 
@@ -48,7 +52,8 @@ public struct PodSandboxProvider: SandboxProvider {
         let id = try Self.checked(id)
         let (stream, companions) = AsyncStream<PodSandbox.Companion>.makeStream()
         let sandbox = PodSandbox(
-            id: id, client: client, plan: plan, source: source, store: store(of: id), logger: logger, companions: companions)
+            id: id, client: client, plan: plan, source: source, store: store(of: id), logger: logger,
+            companions: companions)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 await withTaskGroup { companions in
