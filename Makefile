@@ -1,7 +1,7 @@
 # make help lists the targets. From a fresh clone, `make demo` and `make test` install what is missing and do the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build bench lint check-manifests clean packages swift
+.PHONY: help demo test test-faults build bench lint check-manifests clean packages swift
 
 # A program that tasks or tests need, and the Debian/Ubuntu package that has it.
 PROGRAMS := git:git rg:ripgrep python3:python3
@@ -25,6 +25,10 @@ test: packages swift ## install, build, run all tests, check the formatting
 	swift test --skip-build --skip LocalInferenceTests
 	swift format lint --strict --recursive Sources Tests Package.swift
 	$(MAKE) check-manifests
+
+test-faults: packages swift ## kill, fill, break and load the service for some minutes; FAULTS=full for the long rounds
+	swift build --build-tests
+	FAULTS=$${FAULTS:-short} timeout 3600 swift test --skip-build --no-parallel --filter FaultTests
 
 build: packages swift ## build the program for use: .build/release/swe-agent
 	swift build --configuration release --product swe-agent

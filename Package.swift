@@ -44,6 +44,8 @@ let package = Package(
         .executable(name: "swe-agent", targets: ["swe-agent"]),
         .library(name: "Workflow", targets: ["Workflow"]),
         .library(name: "TaskStore", targets: ["TaskStore"]),
+        // For tests: loaded into the program with LD_PRELOAD.
+        .library(name: "DiskFaults", type: .dynamic, targets: ["DiskFaults"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -129,6 +131,9 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
+            name: "DiskFaults", path: "Tests/DiskFaults",
+            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .target(
             name: "TestSupport",
             dependencies: [
                 "LanguageModels", "Sandboxes", .asyncHTTPClient, .crypto, .hummingbird, .logging, .nioCore,
@@ -165,7 +170,12 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(name: "WorkflowTests", dependencies: ["Workflow", "TaskStore"], swiftSettings: settings),
-        .testTarget(name: "TaskStoreTests", dependencies: ["Workflow", "TaskStore"], swiftSettings: settings),
+        .testTarget(
+            name: "TaskStoreTests", dependencies: ["Workflow", "TaskStore", .grdb],
+            // Read in place, by path: they are not copied beside the tests.
+            exclude: ["Fixtures"],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "LanguageModelsTests",
             dependencies: [

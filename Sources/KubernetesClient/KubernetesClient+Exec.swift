@@ -17,7 +17,8 @@ extension KubernetesClient {
         _ pod: String, container: String, _ command: [String], hasInput: Bool = false,
         _ body: @escaping @Sendable (ExecSession) async throws -> Result
     ) async throws -> Result {
-        let query = [("container", container), ("stdout", "true"), ("stderr", "true")]
+        let query =
+            [("container", container), ("stdout", "true"), ("stderr", "true")]
             + (hasInput ? [("stdin", "true")] : []) + command.map { ("command", $0) }
         let uri = path(.pods, pod) + "/exec" + Self.query(query.map { ($0.0, Optional($0.1)) })
         let connection = try await KubernetesRetry.run { try await connect(uri) }
@@ -86,7 +87,8 @@ extension KubernetesClient {
         let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connectTimeout(.seconds(15))
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
-        let upgrade = try await bootstrap.connect(host: address, port: server.port ?? (isSecure ? 443 : 80)) { channel in
+        let upgrade = try await bootstrap.connect(host: address, port: server.port ?? (isSecure ? 443 : 80)) {
+            channel in
             channel.eventLoop.makeCompletedFuture {
                 if let context {
                     try channel.pipeline.syncOperations.addHandler(

@@ -9,6 +9,9 @@ public struct LocalSandboxProvider: SandboxProvider {
     /// What keeps commands apart from the host.
     public let isolation: SandboxIsolation
 
+    private static let emptyFile = "empty"
+    private static let emptyDirectory = "empty-directory"
+
     private let root: String
     private let environment: [String: String]
     private let bash: String
@@ -36,8 +39,8 @@ public struct LocalSandboxProvider: SandboxProvider {
         isolation = try await SandboxIsolation.detect(settings.isolation, path: search.path)
 
         let state = "\(HostPath.real(root))/.state"
-        let emptyFile = "\(state)/empty"
-        let emptyDirectory = "\(state)/empty-directory"
+        let emptyFile = "\(state)/\(Self.emptyFile)"
+        let emptyDirectory = "\(state)/\(Self.emptyDirectory)"
         do {
             for directory in [state, emptyDirectory] {
                 try FileManager.default.createDirectory(
@@ -68,10 +71,9 @@ public struct LocalSandboxProvider: SandboxProvider {
     ) async throws -> Result {
         let place = try place(of: id)
         let isNew = try place.make()
-        if case .none = isolation, !isNew {
-            // A service that was killed cannot have cleaned up after itself.
-            ProcessSweep(marker: place.marker).killAll()
-        }
+        // A service that was killed cannot have cleaned up after itself, and bubblewrap, which ends with its parent, does
+        // not notice one that ended before it began.
+        if !isNew { ProcessSweep(marker: place.marker).killAll() }
         let (shells, launches) = AsyncStream<Shell>.makeStream()
         let sandbox = LocalSandbox(place: place, launches: launches) { repositories, directories in
             launch(in: place, repositories: repositories, directories: directories)
@@ -92,9 +94,14 @@ public struct LocalSandboxProvider: SandboxProvider {
         }
     }
 
+    public func existing() async throws -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(root)/.state")) ?? []
+        return names.filter { $0 != Self.emptyFile && $0 != Self.emptyDirectory }
+    }
+
     public func remove(id: String) async throws {
         let place = try place(of: id)
-        if case .none = isolation { ProcessSweep(marker: place.marker).killAll() }
+        ProcessSweep(marker: place.marker).killAll()
         try await place.remove()
     }
 
@@ -105,6 +112,7 @@ public struct LocalSandboxProvider: SandboxProvider {
     private func launch(in place: LocalSandboxPlace, repositories: [String], directories: [String]) -> ShellLaunch {
         var environment = environment
         environment["HOME"] = place.home
+        environment[place.marker.variable] = place.marker.value
         let shell = [bash, "--noprofile", "--norc"]
         switch isolation {
         case .bubblewrap(let program):
@@ -116,7 +124,6 @@ public struct LocalSandboxProvider: SandboxProvider {
                 command: [program, "--info-fd", "5"] + view.bubblewrapArguments + shell, environment: environment,
                 records: place.records, directories: directories, containment: .namespace)
         case .none:
-            environment[ProcessMarker.variable] = place.marker.value
             return ShellLaunch(
                 command: dyingWithParent + shell, environment: environment,
                 records: place.records, directories: directories, containment: .marker(place.marker))

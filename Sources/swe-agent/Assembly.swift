@@ -5,6 +5,7 @@ import LanguageModels
 import Logging
 import Sandboxes
 import TaskStore
+import Workflow
 
 /// The parts of the program, put together as the settings say.
 enum Assembly {
@@ -31,8 +32,10 @@ enum Assembly {
                         let runner = try runner(settings, sandboxes, http: http, logger: logger)
                         return try await SQLiteRunStore.withStore(in: settings.service.data) { store in
                             try await removeForgottenPods(of: sandboxes, store, settings, logger: logger)
-                            return try await body(
-                                TaskService(store: store, runner: runner, limits: limits, logger: logger))
+                            let service = TaskService(
+                                store: store, runner: runner, limits: limits, retention: settings.service.retention,
+                                logger: logger)
+                            return try await body(service)
                         }
                     }
                 })
@@ -44,6 +47,8 @@ enum Assembly {
             return try result.get()
         } catch let error as TaskStoreError {
             throw SettingsError("\(error)")
+        } catch let error as JournalError {
+            throw ProgramError("\(error)")
         }
     }
 
@@ -56,9 +61,18 @@ enum Assembly {
         } catch {
             throw SettingsError("\(error)")
         }
-        if settings.limits.cost != nil, settings.models.prices.price(of: try priced(settings, catalog)) == nil {
-            throw SettingsError(
-                "MAX_COST_USD needs the price of \(settings.models.name): name it in a MODEL_PRICES file")
+        for name in settings.models.catalog.fallbacks {
+            do {
+                try catalog.validate(name)
+            } catch {
+                throw SettingsError("MODEL_FALLBACK, \(name): \(error)")
+            }
+        }
+        if settings.limits.cost != nil {
+            for name in try catalog.model(named: settings.models.name).possibleNames
+            where settings.models.prices.price(of: name) == nil {
+                throw SettingsError("MAX_COST_USD needs the price of \(name): name it in a MODEL_PRICES file")
+            }
         }
         return TaskRunner(
             settings: taskSettings(settings),
@@ -71,16 +85,13 @@ enum Assembly {
         }
     }
 
-    private static func priced(_ settings: Settings, _ catalog: ModelCatalog) throws -> String {
-        try catalog.model(named: settings.models.name).name
-    }
-
     private static func git(_ settings: Settings) -> GitClient {
         GitClient(
             identity: GitClient.Identity(name: settings.git.username, email: settings.git.email),
             credential: settings.git.token.flatMap {
                 GitCredential(token: $0.reveal(), hosts: settings.git.tokenHosts)
-            })
+            },
+            owner: absolute(settings.service.data))
     }
 
     private static func taskSettings(_ settings: Settings) -> TaskSettings {

@@ -27,8 +27,14 @@ struct ClusterServer: Sendable {
 
     init(state: ClusterState, sandboxes: SandboxController?, folder: String) async throws {
         self.state = state
+<<<<<<< HEAD
         self.sandboxes = sandboxes
         let chain = try NIOSSLCertificate.fromPEMFile("\(folder)/cert.pem").map { NIOSSLCertificateSource.certificate($0) }
+=======
+        let chain = try NIOSSLCertificate.fromPEMFile("\(folder)/cert.pem").map {
+            NIOSSLCertificateSource.certificate($0)
+        }
+>>>>>>> a5f00698a7e533abc1ddcd2417ac95b364a627c8
         let key = try NIOSSLPrivateKey(file: "\(folder)/key.pem", format: .pem)
         let context = try NIOSSLContext(
             configuration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key)))
@@ -149,7 +155,8 @@ struct ClusterServer: Sendable {
                             "metadata": [:], "status": "Failure", "reason": "NonZeroExitCode",
                             "details": ["causes": [["reason": "ExitCode", "message": .string("\(code)")]]],
                         ]
-                    case nil: ["metadata": [:], "status": "Failure", "reason": "InternalError", "message": "no process"]
+                    case nil:
+                        ["metadata": [:], "status": "Failure", "reason": "InternalError", "message": "no process"]
                     }
                 await send(3, Array(try JSONEncoder().encode(status)))
                 var code1000 = ByteBuffer()
@@ -238,7 +245,8 @@ struct ClusterServer: Sendable {
     private func watch(
         _ query: [String: String], _ selector: @Sendable (ManifestValue) -> Bool, _ out: Writer
     ) async throws {
-        try await out.write(.head(HTTPResponseHead(version: .http1_1, status: .ok, headers: ["content-type": "application/json"])))
+        try await out.write(
+            .head(HTTPResponseHead(version: .http1_1, status: .ok, headers: ["content-type": "application/json"])))
         func line(_ value: ManifestValue) async throws {
             try await out.write(.body(ByteBuffer(bytes: try JSONEncoder().encode(value) + Data("\n".utf8))))
         }

@@ -18,7 +18,9 @@ public struct TestCluster: Sendable {
 
     /// Whether the programs that pods are made with are there.
     public static let isPossible = ["bwrap", "nsenter", "openssl"].allSatisfy { name in
-        ["/usr/bin", "/bin", "/usr/local/bin"].contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(name)") }
+        ["/usr/bin", "/bin", "/usr/local/bin"].contains {
+            FileManager.default.isExecutableFile(atPath: "\($0)/\(name)")
+        }
     }
 
     public var environment: [String: String] { ["KUBECONFIG": "\(folder)/kubeconfig"] }

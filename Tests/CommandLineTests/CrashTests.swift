@@ -16,6 +16,46 @@ import Testing
     private static let tasks = 20
     private static let commands = 6
 
+    /// How far the tasks may come before the service is killed.
+    private actor Gate {
+        private(set) var waiting = 0
+        private var limit = 0
+        private var waiters: [CheckedContinuation<Void, Never>] = []
+        private var observers: [CheckedContinuation<Void, Never>] = []
+
+        /// Lets the turns before `limit` pass.
+        func open(before limit: Int) {
+            self.limit = limit
+            waiting = 0
+            wake()
+        }
+
+        private func wake() {
+            for waiter in waiters { waiter.resume() }
+            waiters = []
+        }
+
+        /// Returns once the turn may pass, or the client is gone.
+        func pass(_ turn: Int) async {
+            guard turn >= limit else { return }
+            waiting += 1
+            for observer in observers { observer.resume() }
+            observers = []
+            while turn >= limit, !Task.isCancelled {
+                await withTaskCancellationHandler {
+                    await withCheckedContinuation { waiters.append($0) }
+                } onCancel: {
+                    Task { await wake() }
+                }
+            }
+        }
+
+        /// Returns once so many requests wait.
+        func wait(for count: Int) async {
+            while waiting < count { await withCheckedContinuation { observers.append($0) } }
+        }
+    }
+
     /// Each programmer appends numbered lines to a file, one command a line, and hands that in.
     private static func reply(to request: ScriptedRequest) -> ScriptedReply {
         switch request.turn {
@@ -27,7 +67,11 @@ import Testing
     @Test func everyTaskGoesOnAndNothingHappensTwice() async throws {
         try await withFolder { folder in
             try await ExampleRepository.make(at: folder + "/repository")
-            try await withScriptedProvider(foreignTurns: true, script: Self.reply) { provider in
+            let gate = Gate()
+            try await withScriptedProvider(foreignTurns: true) { request in
+                await gate.pass(request.turn)
+                return Self.reply(to: request)
+            } body: { provider in
                 let variables = [
                     "MODEL_NAME": "openai-compatible/scripted", "OPENAI_BASE_URL": provider.url + "/v1",
                     "OPENAI_API_KEY": "sk-scripted-0123456789", "SWE_AGENT_ALLOW_LOCAL_REPOS": "on",
@@ -38,7 +82,7 @@ import Testing
                 // Three lives: the first is killed once it has accepted everything and is in the middle of it, the second in
                 // the middle of what is left; the third comes to the end.
                 for life in 1...3 {
-                    let calls = await provider.requests.count
+                    await gate.open(before: life < 3 ? 2 * life : .max)
                     (ids, _) = try await RunningService.run(variables, in: folder, endedBy: .kill) { [ids] service in
                         let url = service.url
                         var accepted = ids
@@ -46,9 +90,8 @@ import Testing
                             accepted.append(try await client.submit(folder + "/repository", to: url))
                         }
                         if life < 3 {
-                            while await provider.requests.count < calls + Self.tasks * 2 {
-                                try await Task.sleep(for: .milliseconds(2))
-                            }
+                            // The other half is somewhere on the way there.
+                            await gate.wait(for: Self.tasks / 2)
                         } else {
                             for id in accepted { try await client.follow(id, at: url) }
                             for id in accepted {

@@ -22,6 +22,7 @@ public struct GitClient: Sendable {
     private let networkTimeout: Duration
     private let localTimeout: Duration
     private let hostEnvironment: [String: String]
+    private let owner: String?
     let identity: Identity
 
     /// - Parameters:
@@ -31,13 +32,15 @@ public struct GitClient: Sendable {
     ///   - networkTimeout: How long a clone, push or look at a remote may take.
     ///   - localTimeout: How long making a commit may take.
     ///   - environment: What the service was started with. Only the path, proxies, certificates and the SSH agent are used.
+    ///   - owner: The data directory that git works for; see ``killLeftovers()``.
     public init(
         executable: String = "git",
         identity: Identity,
         credential: GitCredential? = nil,
         networkTimeout: Duration = .seconds(600),
         localTimeout: Duration = .seconds(120),
-        environment: [String: String] = ProcessInfo.processInfo.environment
+        environment: [String: String] = ProcessInfo.processInfo.environment,
+        owner: String? = nil
     ) {
         self.executable = executable
         self.identity = identity
@@ -45,6 +48,12 @@ public struct GitClient: Sendable {
         self.networkTimeout = networkTimeout
         self.localTimeout = localTimeout
         self.hostEnvironment = environment
+        self.owner = owner
+    }
+
+    /// Ends what git of a service that was killed still does for the same data directory, before it is done again.
+    public func killLeftovers() {
+        if let owner { HostCommand.killAll(ownedBy: owner) }
     }
 }
 
@@ -91,6 +100,8 @@ extension GitClient {
     }
 
     private func run(_ command: HostCommand, timeoutMessage: String) async throws -> HostCommandOutcome {
+        var command = command
+        command.owner = owner
         let outcome: HostCommandOutcome
         do {
             outcome = try await command.run()

@@ -43,7 +43,9 @@ extension PodSandbox {
     func records(_ scripts: PodScripts) async throws -> CommandRecords {
         let bytes = BytesBox(limit: 16 << 20)
         try await reachable {
-            try await scripts.perform("cat -- \"$0\" 2>/dev/null || :", name: PodPlan.records) { await bytes.append($0) }
+            try await scripts.perform("cat -- \"$0\" 2>/dev/null || :", name: PodPlan.records) {
+                await bytes.append($0)
+            }
         }
         return CommandRecords(bytes: await bytes.bytes)
     }

@@ -1,3 +1,4 @@
+import Agents
 import Foundation
 import LanguageModels
 import LocalInference
@@ -71,6 +72,7 @@ struct Settings: Sendable {
         var maxQueued: Int
         /// How long tasks at work may go on after the service was told to end.
         var drainSeconds: Int
+        var retention: TaskService.Retention
         var allowLocalRepositories: Bool
     }
 }
@@ -138,6 +140,7 @@ extension ModelSettings {
             local: try LocalModels.Settings(reader),
             textProtocol: try reader.choice(.modelProtocol, default: ToolProtocol.tools) == .text,
             streaming: try reader.flag(.modelStreaming, default: true))
+        fallbacks = reader.string(.modelFallback, default: "").split { $0 == "," || $0.isWhitespace }.map(String.init)
         if let seconds = try reader.integer(.modelTimeout, in: 1...86_400) {
             timeout = .seconds(seconds)
             // A provider that may take longer may also be silent for longer, in the proportion of the defaults.
@@ -232,6 +235,9 @@ extension Settings.Service {
         maxRunning = try reader.integer(.maxRunning, in: 0...1000) ?? 4
         maxQueued = try reader.integer(.maxQueued, in: 1...1_000_000) ?? 1000
         drainSeconds = try reader.integer(.drainSeconds, in: 0...86_400) ?? 0
+        retention = TaskService.Retention(
+            age: try reader.integer(.retentionDays, in: 1...36_500).map { .seconds($0 * 86_400) },
+            bytes: try reader.integer(.retentionSize, in: 1...1_000_000_000).map { Int64($0) << 20 })
         keepWorkspaces = try reader.flag(.keepWorkspaces, default: false)
         allowLocalRepositories = try reader.flag(.allowLocalRepositories, default: false)
     }

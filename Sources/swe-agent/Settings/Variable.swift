@@ -1,6 +1,7 @@
 /// The variables that configure swe-agent, from the environment or from a `.env` file; `.env.example` describes each.
 enum Variable: String, CaseIterable, Sendable {
     case modelName = "MODEL_NAME"
+    case modelFallback = "MODEL_FALLBACK"
     case openAIKey = "OPENAI_API_KEY"
     case openAIBaseURL = "OPENAI_BASE_URL"
     case openAIAPI = "OPENAI_API"
@@ -70,6 +71,8 @@ enum Variable: String, CaseIterable, Sendable {
     case maxRunning = "SWE_AGENT_MAX_RUNNING"
     case maxQueued = "SWE_AGENT_MAX_QUEUED"
     case drainSeconds = "SWE_AGENT_DRAIN_SECONDS"
+    case retentionDays = "SWE_AGENT_RETENTION_DAYS"
+    case retentionSize = "SWE_AGENT_RETENTION_MB"
     case allowLocalRepositories = "SWE_AGENT_ALLOW_LOCAL_REPOS"
     case url = "SWE_AGENT_URL"
     case logLevel = "LOG_LEVEL"
