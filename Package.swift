@@ -22,6 +22,7 @@ extension Target.Dependency {
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
     static let logging = product(name: "Logging", package: "swift-log")
+    static let nioConcurrencyHelpers = product(name: "NIOConcurrencyHelpers", package: "swift-nio")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
     static let nioFoundationCompat = product(name: "NIOFoundationCompat", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
@@ -163,8 +164,9 @@ let package = Package(
         .target(
             name: "ClusterTestSupport",
             dependencies: [
-                "KubernetesClient", .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix, .nioSSL, .nioWebSocket,
-                .subprocess, .systemPackage,
+                "KubernetesClient", .nioConcurrencyHelpers, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix,
+                .nioSSL,
+                .nioWebSocket, .subprocess, .systemPackage, .yams,
             ],
             path: "Tests/ClusterTestSupport",
             swiftSettings: settings

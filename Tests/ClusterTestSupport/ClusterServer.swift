@@ -1,5 +1,6 @@
 import Foundation
 import KubernetesClient
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
@@ -14,44 +15,56 @@ struct ClusterServer: Sendable {
     private enum Upgrade: Sendable {
         case exec(NIOAsyncChannel<WebSocketFrame, WebSocketFrame>, uri: String)
         case http(HTTPChannel)
+        /// NIO hands nothing on of a request whose upgrade is refused.
+        case refused(HTTPChannel, HTTPRequestHead)
     }
 
     let state: ClusterState
+    /// `nil` where the cluster has no agent-sandbox.
+    let sandboxes: SandboxController?
     let port: Int
     private let channel: NIOAsyncChannel<EventLoopFuture<Upgrade>, Never>
 
-    init(state: ClusterState, folder: String) async throws {
+    init(state: ClusterState, sandboxes: SandboxController?, folder: String) async throws {
         self.state = state
+<<<<<<< HEAD
+        self.sandboxes = sandboxes
+        let chain = try NIOSSLCertificate.fromPEMFile("\(folder)/cert.pem").map { NIOSSLCertificateSource.certificate($0) }
+=======
         let chain = try NIOSSLCertificate.fromPEMFile("\(folder)/cert.pem").map {
             NIOSSLCertificateSource.certificate($0)
         }
+>>>>>>> a5f00698a7e533abc1ddcd2417ac95b364a627c8
         let key = try NIOSSLPrivateKey(file: "\(folder)/key.pem", format: .pem)
-        var configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: chain, privateKey: .privateKey(key))
-        // A client that is gone says no goodbye.
-        configuration.shutdownTimeout = .milliseconds(100)
-        let context = try NIOSSLContext(configuration: configuration)
+        let context = try NIOSSLContext(
+            configuration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key)))
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             .bind(host: "127.0.0.1", port: 0) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
+                    let refusedHead = NIOLockedValueBox<HTTPRequestHead?>(nil)
                     let upgrader = NIOTypedWebSocketServerUpgrader<Upgrade>(maxFrameSize: 1 << 20) { channel, head in
-                        Self.shouldUpgrade(channel, head, state)
+                        refusedHead.withLockedValue { $0 = head }
+                        return Self.shouldUpgrade(channel, head, state)
                     } upgradePipelineHandler: { channel, head in
                         channel.eventLoop.makeCompletedFuture {
                             .exec(try NIOAsyncChannel(wrappingChannelSynchronously: channel), uri: head.uri)
                         }
                     }
+                    var configuration = NIOUpgradableHTTPServerPipelineConfiguration(
+                        upgradeConfiguration: .init(upgraders: [upgrader]) { channel in
+                            channel.eventLoop.makeCompletedFuture {
+                                try channel.pipeline.syncOperations.addHandler(HTTPByteBufferResponsePartHandler())
+                                let http = try HTTPChannel(wrappingChannelSynchronously: channel)
+                                return refusedHead.withLockedValue { $0 }.map { .refused(http, $0) } ?? .http(http)
+                            }
+                        })
+                    // It would read nothing during a watch, and so not see that the client goes.
+                    configuration.enablePipelining = false
                     return try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
-                        configuration: .init(
-                            upgradeConfiguration: .init(upgraders: [upgrader]) { channel in
-                                channel.eventLoop.makeCompletedFuture {
-                                    try channel.pipeline.syncOperations.addHandler(HTTPByteBufferResponsePartHandler())
-                                    return .http(try NIOAsyncChannel(wrappingChannelSynchronously: channel))
-                                }
-                            }))
+                        configuration: configuration)
                 }
             }
         port = channel.channel.localAddress?.port ?? 0
@@ -65,6 +78,8 @@ struct ClusterServer: Sendable {
                         switch try? await upgrade.get() {
                         case .exec(let channel, let uri): try? await exec(channel, uri)
                         case .http(let channel): try? await serve(channel)
+                        case .refused(let channel, let head):
+                            try? await channel.executeThenClose { try await respond(to: head, ByteBuffer(), $1) }
                         case nil: break
                         }
                     }
@@ -147,6 +162,9 @@ struct ClusterServer: Sendable {
                 var code1000 = ByteBuffer()
                 code1000.writeInteger(UInt16(1000))
                 try? await outbound.write(WebSocketFrame(fin: true, opcode: .connectionClose, data: code1000))
+                // The client closes when it has read everything; who closes first may cut off what is on its way.
+                group.addTask { try await Task.sleep(for: .seconds(30)) }
+                try? await group.next()
                 group.cancelAll()
             }
         }
@@ -168,13 +186,19 @@ struct ClusterServer: Sendable {
         }
     }
 
-    private typealias Writer = NIOAsyncChannelOutboundWriter<HTTPPart<HTTPResponseHead, ByteBuffer>>
+    typealias Writer = NIOAsyncChannelOutboundWriter<HTTPPart<HTTPResponseHead, ByteBuffer>>
 
     private func respond(to head: HTTPRequestHead, _ body: ByteBuffer, _ out: Writer) async throws {
         guard let parts = URLComponents(string: head.uri) else { return }
         let path = parts.path.split(separator: "/").map(String.init)
         let query = Dictionary((parts.queryItems ?? []).map { ($0.name, $0.value ?? "") }) { $1 }
         guard Self.isAuthorized(head) else { return try await fail(401, "Unauthorized", "Unauthorized", out) }
+        if let known = try await discover(head.method, path, Data(body.readableBytesView)) {
+            return try await answer(known.1, status: known.status, out)
+        }
+        if let sandboxes, let kind = SandboxController.Kind(path: path) {
+            return try await respond(head.method, kind, path, query, Data(body.readableBytesView), sandboxes, out)
+        }
         guard path.count >= 5, path[4] == "pods" || path[4] == "events" else {
             return try await fail(404, "NotFound", "the server could not find the requested resource", out)
         }
@@ -209,7 +233,7 @@ struct ClusterServer: Sendable {
         }
     }
 
-    private static func selector(_ query: [String: String]) -> @Sendable (ManifestValue) -> Bool {
+    static func selector(_ query: [String: String]) -> @Sendable (ManifestValue) -> Bool {
         let name = query["fieldSelector"].map { String($0.dropFirst("metadata.name=".count)) }
         let label = query["labelSelector"]?.split(separator: "=", maxSplits: 1).map(String.init) ?? []
         return { object in
@@ -239,7 +263,7 @@ struct ClusterServer: Sendable {
     }
 
     /// What of the restricted pod-security standard a pod breaks.
-    private static func violation(_ pod: ManifestValue) -> String? {
+    static func violation(_ pod: ManifestValue) -> String? {
         let spec = pod["spec"]
         for container in spec?["containers"]?.list ?? [] {
             let context = container["securityContext"]
@@ -258,7 +282,7 @@ struct ClusterServer: Sendable {
         try await fail(404, "NotFound", "pods \"\(name)\" not found", out)
     }
 
-    private func fail(_ status: Int, _ reason: String, _ message: String, _ out: Writer) async throws {
+    func fail(_ status: Int, _ reason: String, _ message: String, _ out: Writer) async throws {
         try await answer(
             [
                 "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": .string(reason),
@@ -266,7 +290,7 @@ struct ClusterServer: Sendable {
             ], status: status, out)
     }
 
-    private func answer(_ value: ManifestValue, status: Int = 200, _ out: Writer) async throws {
+    func answer(_ value: ManifestValue, status: Int = 200, _ out: Writer) async throws {
         try await answer(status, text: String(decoding: try JSONEncoder().encode(value), as: UTF8.self), out)
     }
 

@@ -9,7 +9,7 @@ import Testing
 /// Pods of a cluster keep the promises of every sandbox, and leave nothing behind.
 @Suite(.enabled(if: TestCluster.isPossible, "bubblewrap, nsenter and openssl are there"))
 struct PodSandboxTests {
-    private static let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+    private static let logger = Logger(label: "test")
 
     private static func use(
         _ settings: PodSandboxSettings = PodSandboxSettings(image: "worker"),
@@ -151,6 +151,7 @@ struct PodSandboxTests {
                 let (starts, started) = AsyncStream<Void>.makeStream()
                 try await withThrowingTaskGroup(of: CommandOutcome.self) { group in
                     group.addTask {
+                        defer { started.finish() }
                         let script = "echo line >>file; echo on; read -t 600 <>/tmp/fifo"
                         return try await sandbox.run(
                             SandboxCommand("mkfifo /tmp/fifo; " + script, timeout: .seconds(600), id: "x") { _ in

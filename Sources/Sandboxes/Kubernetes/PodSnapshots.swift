@@ -55,9 +55,14 @@ enum PodSnapshots {
                         [ ! -e ".git/$file" ] || cp -R -- ".git/$file" "$out/$name/git/$file" || exit 1
                     done
                     echo "$commit" >"$out/$name/commit"
-                    git rev-list --objects-edge "$commit" --branches --glob=refs/stash --not --alternate-refs \
-                        ${last:+"$last"} >"$state/objects" || exit 1
-                    git pack-objects --quiet --thin --local --stdout <"$state/objects" >"$out/$name/pack-$1" || exit 1
+                    {
+                        echo "$commit"
+                        git for-each-ref --format='%(objectname)' refs/heads refs/stash
+                        [ -z "$last" ] || echo "^$last"
+                        [ ! -e .git/objects/info/alternates ] || while read -r objects; do
+                            git --git-dir="${objects%/objects}" for-each-ref --format='^%(objectname)'
+                        done <.git/objects/info/alternates
+                    } | git pack-objects --revs --thin --local --quiet --stdout >"$out/$name/pack-$1" || exit 1
                     echo "$1 $commit" >.git/swe-agent.last
                     echo "$now" >.git/swe-agent.now
                 )

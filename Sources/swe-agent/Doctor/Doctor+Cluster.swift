@@ -29,20 +29,25 @@ extension Doctor {
         }
         guard isReachable else { return }
         try await check("rights", orElse: "have kubectl apply -f k8s/rbac.yaml run for this account") {
-            let missing = try await client.missing(PodSandboxProvider.permissions)
+            let permissions = PodSandboxProvider.permissions(for: cluster.pods.origin)
+            let missing = try await client.missing(permissions)
             guard !missing.isEmpty else {
-                return .passed("all \(PodSandboxProvider.permissions.count) that tasks need")
+                return .passed("all \(permissions.count) that tasks need")
             }
             let names = missing.map(\.description).joined(separator: ", ")
             return .failed(
                 "this account may not \(names)", advice: "have kubectl apply -f k8s/rbac.yaml run for this account")
+        }
+        if cluster.pods.origin != .pods {
+            try await check("agent-sandbox") { try await agentSandboxVerdict(cluster.pods.origin, client) }
         }
         if let name = cluster.pods.runtimeClass {
             try await check("runtime", orElse: "correct K8S_RUNTIME_CLASS: kubectl get runtimeclasses lists them") {
                 try await verdict(onRuntimeClass: name, client)
             }
         }
-        try await check("worker", orElse: "correct WORKER_IMAGE, or what the cluster says of the pod") {
+        let image = cluster.pods.image.isEmpty ? "the template of the pool" : "WORKER_IMAGE"
+        try await check("worker", orElse: "correct \(image), or what the cluster says of the pod") {
             try await workerVerdict(cluster, client)
         }
     }
@@ -60,6 +65,22 @@ extension Doctor {
                 "this account may not look whether there is a RuntimeClass \(name)",
                 advice: "the worker check tells by starting a pod with it")
         }
+    }
+
+    /// Whether the cluster has the kinds of agent-sandbox, in the version that is spoken here.
+    private func agentSandboxVerdict(
+        _ origin: PodSandboxSettings.Origin, _ client: KubernetesClient
+    ) async throws -> Finding.Verdict {
+        var groups = ["agents.x-k8s.io"]
+        if case .warmPool = origin { groups.append("extensions.agents.x-k8s.io") }
+        for group in groups {
+            let versions = try await client.versions(ofGroup: group)
+            if versions.contains("v1beta1") { continue }
+            let detail = versions.isEmpty ? "the cluster has no \(group)" : "\(group) has no v1beta1 here"
+            return .failed(
+                detail, advice: "install agent-sandbox v1.0 or later with its extensions, or set SANDBOX_TYPE=k8s")
+        }
+        return .passed("\(groups.joined(separator: " and ")), v1beta1")
     }
 
     /// Starts a pod as tasks get it, looks at it from inside, and deletes it.
@@ -91,6 +112,7 @@ extension Doctor {
         let (started, outcome) = try result.get()
         let seconds = String(format: "%.1f", started.inSeconds)
         let git = outcome.output.split(separator: "\n").first.map { String($0).printable(limit: 80) } ?? ""
-        return .passed("\(pods.image) started in \(seconds) s, \(git)")
+        let image = pods.image.isEmpty ? "a pod of the pool" : pods.image
+        return .passed("\(image) started in \(seconds) s, \(git)")
     }
 }

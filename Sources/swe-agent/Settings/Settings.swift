@@ -121,7 +121,7 @@ extension Settings {
         sandbox = try LocalSandboxSettings(reader)
         coding = try Coding(reader, sandbox: sandbox)
         limits = try Limits(reader)
-        cluster = sandboxType == .local ? nil : try Cluster(reader, taskSeconds: limits.taskSeconds)
+        cluster = sandboxType == .local ? nil : try Cluster(reader, sandboxType, taskSeconds: limits.taskSeconds)
         service = try Service(reader)
         redaction = Redaction(reader.secrets)
         logLevel = try reader.string(.logLevel) == nil ? nil : reader.choice(.logLevel, default: .info)

@@ -48,6 +48,7 @@ enum Variable: String, CaseIterable, Sendable {
     case k8sMemory = "K8S_MEMORY"
     case k8sEphemeralStorage = "K8S_EPHEMERAL_STORAGE"
     case k8sServiceAccount = "K8S_SERVICE_ACCOUNT"
+    case k8sWarmPool = "K8S_WARM_POOL"
     case k8sPodTemplate = "K8S_POD_TEMPLATE"
     case k8sStartTimeout = "K8S_START_TIMEOUT_SECONDS"
 
