@@ -27,14 +27,10 @@ struct ClusterServer: Sendable {
 
     init(state: ClusterState, sandboxes: SandboxController?, folder: String) async throws {
         self.state = state
-<<<<<<< HEAD
         self.sandboxes = sandboxes
-        let chain = try NIOSSLCertificate.fromPEMFile("\(folder)/cert.pem").map { NIOSSLCertificateSource.certificate($0) }
-=======
         let chain = try NIOSSLCertificate.fromPEMFile("\(folder)/cert.pem").map {
             NIOSSLCertificateSource.certificate($0)
         }
->>>>>>> a5f00698a7e533abc1ddcd2417ac95b364a627c8
         let key = try NIOSSLPrivateKey(file: "\(folder)/key.pem", format: .pem)
         let context = try NIOSSLContext(
             configuration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key)))

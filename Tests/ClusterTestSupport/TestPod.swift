@@ -52,19 +52,14 @@ actor TestPod {
     }
 
     nonisolated func environment(of container: String) -> [String] {
-<<<<<<< HEAD
-        let variables = manifest["spec"]?["containers"]?.list?.first { $0["name"]?.string == container }?["env"]?.list ?? []
+        let variables =
+            manifest["spec"]?["containers"]?.list?.first { $0["name"]?.string == container }?["env"]?.list ?? []
         func value(_ variable: ManifestValue) -> String {
             // The only field that manifests of ours take from the pod.
             let isName = variable["valueFrom"]?["fieldRef"]?["fieldPath"] == "metadata.name"
             return isName ? name : variable["value"]?.string ?? ""
         }
         return variables.map { "\($0["name"]?.string ?? "")=\(value($0))" }
-=======
-        let variables =
-            manifest["spec"]?["containers"]?.list?.first { $0["name"]?.string == container }?["env"]?.list ?? []
-        return variables.map { "\($0["name"]?.string ?? "")=\($0["value"]?.string ?? "")" }
->>>>>>> a5f00698a7e533abc1ddcd2417ac95b364a627c8
             + ["PATH=\(ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin")"]
     }
 

@@ -71,7 +71,7 @@ actor PodShell {
     ///
     /// - Throws: ``SandboxError`` where it ended before.
     func start(_ directories: [String]) async throws {
-        if await perform(.preparation(directories: directories)).shellEnded {
+        if await perform(.preparation([], directories: directories)).shellEnded {
             try Task.checkCancellation()
             throw SandboxError(.failed, "The shell in pod \(pod) could not start: \(messages.text)")
         }
