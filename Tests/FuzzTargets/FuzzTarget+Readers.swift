@@ -32,7 +32,8 @@ extension FuzzTarget {
             tool: "edit_file",
             [
                 "path": "f", "old_text": .string(String(decoding: parts[1], as: UTF8.self)),
-                "new_text": .string(String(decoding: parts[2], as: UTF8.self)), "replace_all": .bool(parts[2].count % 2 == 0),
+                "new_text": .string(String(decoding: parts[2], as: UTF8.self)),
+                "replace_all": .bool(parts[2].count % 2 == 0),
             ])
         let context = ToolContext(sandbox: OneFile(parts[0]), directory: "/w")
         wait { _ = try? await EditFileTool().call(arguments, in: context) }

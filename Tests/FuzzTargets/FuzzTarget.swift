@@ -29,5 +29,7 @@ public struct FuzzTarget: Sendable, CustomStringConvertible {
     /// `Tests/FuzzTargets/Seeds`, read in place.
     public static let seedFolder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Seeds")
 
-    public static let all = [gitURL, diff, edit, toolArguments, taskRequest, patch, safetensors, pickle, tokenizer, replay]
+    public static let all = [
+        gitURL, diff, edit, toolArguments, taskRequest, patch, safetensors, pickle, tokenizer, replay,
+    ]
 }

@@ -69,12 +69,15 @@ struct SmugglingTests {
             #expect(statuses.allSatisfy { $0 >= 400 && $0 < 500 }, "\(text)")
             // What came after it on the connection was not taken for a request of its own.
             #expect(statuses.count <= 1, "\(text)")
-            #expect(try await test.send("GET", "/agent/tasks", headers: [("Authorization", "Bearer \(Self.token)")]).status == 200)
+            #expect(
+                try await test.send("GET", "/agent/tasks", headers: [("Authorization", "Bearer \(Self.token)")]).status
+                    == 200)
         }
     }
 
     @Test(arguments: [
-        "/agent/tasks", "//agent/tasks", "/./agent/tasks", "/healthz/../agent/tasks", "/agent%2ftasks", "/%61gent/tasks",
+        "/agent/tasks", "//agent/tasks", "/./agent/tasks", "/healthz/../agent/tasks", "/agent%2ftasks",
+        "/%61gent/tasks",
         "/agent/tasks/", "/agent//tasks", "/AGENT/tasks", "/agent/tasks;x", "/agent/tasks%00", "/agent/tasks#x",
         "http://127.0.0.1/agent/tasks", "/healthz/%2e%2e/agent/tasks", "*",
     ])
@@ -104,15 +107,19 @@ struct SmugglingTests {
         try await serve { test in
             var random = SystemRandomNumberGenerator()
             let words = [
-                "-1", "0", "1", "9223372036854775807", "9223372036854775808", "1e3", " 1", "１", "null", "\u{7f}", "é", "%00", "\"",
+                "-1", "0", "1", "9223372036854775807", "9223372036854775808", "1e3", " 1", "１", "null", "\u{7f}", "é",
+                "%00", "\"",
                 "{", "[[[[", "\\ud800", "true", "{\"goal\":\"x\",\"repo_url\":\"https://example.com/r\"}",
             ]
             for _ in 0..<150 {
                 func word() -> String {
-                    (0..<Int.random(in: 1...3, using: &random)).map { _ in words.randomElement(using: &random) ?? "" }.joined()
+                    (0..<Int.random(in: 1...3, using: &random)).map { _ in words.randomElement(using: &random) ?? "" }
+                        .joined()
                 }
                 let key = word().filter { $0.isASCII && !$0.isNewline && $0 != "\u{7f}" }
-                let headers = [("Authorization", "Bearer \(Self.token)"), ("Last-Event-ID", key), ("Idempotency-Key", key)]
+                let headers = [
+                    ("Authorization", "Bearer \(Self.token)"), ("Last-Event-ID", key), ("Idempotency-Key", key),
+                ]
                 let posted = try await test.send("POST", "/agent/tasks", word(), headers: headers)
                 #expect([202, 400, 409, 429].contains(posted.status), "\(posted.text)")
                 let events = try await test.send("GET", "/agent/tasks/x/events", headers: headers)

@@ -53,7 +53,8 @@ extension GitError {
         } else if says("returned error: 30") {
             self.init(
                 .unreachable,
-                "The repository's host redirects to another address, which is not followed: name the repository by that address.")
+                "The repository's host redirects to another address, which is not followed: name the repository by that address."
+            )
         } else if says("dubious ownership") {
             self.init(
                 .failed, "The local repository belongs to another user: run as its owner, or change the owner.")

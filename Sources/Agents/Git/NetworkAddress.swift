@@ -36,7 +36,8 @@ struct NetworkAddress: Sendable, Hashable, CustomStringConvertible {
     var isInternal: Bool {
         if bytes.count == 4 { return Self.internalNetworks4.contains { Self.network($0.0, $0.1, holds: bytes) } }
         // Forms that carry an IPv4 address: mapped, translated (RFC 6052), 6to4.
-        for (prefix, start) in [(Self.mapped, 12), (Self.translated, 12), ([0x20, 0x02], 2)] where bytes.starts(with: prefix) {
+        for (prefix, start) in [(Self.mapped, 12), (Self.translated, 12), ([0x20, 0x02], 2)]
+        where bytes.starts(with: prefix) {
             return NetworkAddress(bytes: Array(bytes[start..<(start + 4)]))?.isInternal ?? true
         }
         return Self.internalNetworks6.contains { Self.network($0.0, $0.1, holds: bytes) }
@@ -85,7 +86,8 @@ struct NetworkAddress: Sendable, Hashable, CustomStringConvertible {
             let raw = UnsafeRawPointer(address)
             return switch entry.ai_family {
             case AF_INET:
-                NetworkAddress(bytes: withUnsafeBytes(of: raw.loadUnaligned(as: sockaddr_in.self).sin_addr) { Array($0) })
+                NetworkAddress(
+                    bytes: withUnsafeBytes(of: raw.loadUnaligned(as: sockaddr_in.self).sin_addr) { Array($0) })
             case AF_INET6:
                 NetworkAddress(
                     bytes: withUnsafeBytes(of: raw.loadUnaligned(as: sockaddr_in6.self).sin6_addr) { Array($0) })

@@ -13,7 +13,8 @@ struct GitRemoteTests {
 
     static func client(
         _ executable: String = "git", token: String? = token, hosts: Set<String>? = nil,
-        remoteHosts: RemoteHosts = .all, timeout: Duration = .seconds(120), environment: [String: String] = ProcessInfo.processInfo.environment
+        remoteHosts: RemoteHosts = .all, timeout: Duration = .seconds(120),
+        environment: [String: String] = ProcessInfo.processInfo.environment
     ) -> GitClient {
         GitClient(
             executable: executable, identity: identity,

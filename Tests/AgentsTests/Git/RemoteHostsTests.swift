@@ -11,7 +11,8 @@ struct RemoteHostsTests {
         "https://localhost/r.git", "http://localhost:9/r.git", "https://[::1]/r.git", "http://[::1]:9/r.git",
         "https://[::ffff:169.254.169.254]/r.git", "https://[::ffff:7f00:1]/r.git", "https://[64:ff9b::a9fe:a9fe]/r.git",
         "https://[2002:7f00:1::]/r.git", "https://[fd00:ec2::254]/r.git", "https://[fe80::1]/r.git",
-        "https://10.0.0.1/r.git", "https://172.31.255.255/r.git", "https://192.168.1.1/r.git", "https://100.64.0.1/r.git",
+        "https://10.0.0.1/r.git", "https://172.31.255.255/r.git", "https://192.168.1.1/r.git",
+        "https://100.64.0.1/r.git",
         "https://0.0.0.0/r.git", "https://224.0.0.1/r.git", "https://255.255.255.255/r.git",
         // Other ways to write 127.0.0.1, which the system's resolver takes.
         "https://2130706433/r.git", "https://0x7f000001/r.git", "https://0177.0.0.1/r.git", "https://127.1/r.git",

@@ -54,7 +54,8 @@ struct SecretTests {
                 return try await GitHTTPServer.serving(folder + "/remotes", behaviour: .init(login: login)) { git in
                     environment.merge([
                         "MODEL_NAME": "openai-compatible/x", "OPENAI_BASE_URL": provider.url + "/v1",
-                        "SWE_AGENT_KEEP_WORKSPACES": "on", "SWE_AGENT_INTERNAL_HOSTS": "127.0.0.1", "LOG_LEVEL": "trace",
+                        "SWE_AGENT_KEEP_WORKSPACES": "on", "SWE_AGENT_INTERNAL_HOSTS": "127.0.0.1",
+                        "LOG_LEVEL": "trace",
                     ]) { $1 }
                     let outcome = try await ServiceProcess.run(environment, in: folder) { url, _ in
                         try await Self.work(on: "\(git.origin)/r.git", at: url, provider.client)
@@ -104,7 +105,9 @@ struct SecretTests {
     }
 
     /// Does a task, and returns all that a client can read about it.
-    private static func work(on repository: String, at url: String, _ client: HTTPClient) async throws -> [String: String] {
+    private static func work(on repository: String, at url: String, _ client: HTTPClient) async throws -> [String:
+        String]
+    {
         let token = canaries[.apiToken]!
         func send(_ path: String, _ body: JSONValue? = nil) async throws -> String {
             var request = HTTPClientRequest(url: url + path)
