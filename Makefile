@@ -1,7 +1,7 @@
 # make help lists the targets. From a fresh clone, `make demo` and `make test` install what is missing and do the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults build bench fuzz lint check-manifests clean packages swift
+.PHONY: help demo test test-faults build bench lint check-manifests clean packages swift
 
 # A program that tasks or tests need, and the Debian/Ubuntu package that has it.
 PROGRAMS := git:git rg:ripgrep python3:python3
@@ -36,19 +36,6 @@ build: packages swift ## build the program for use: .build/release/swe-agent
 
 bench: packages swift ## measure the harness beside its peers; see Benchmarks/README.md
 	Benchmarks/run
-
-FUZZ_TARGETS := $(notdir $(wildcard Tests/FuzzTargets/Seeds/*))
-FUZZ_SECONDS ?= 60
-
-fuzz: packages swift ## look for inputs that break readers: FUZZ_SECONDS=60 for each of FUZZ_TARGETS
-	FUZZ=1 swift build --sanitize fuzzer --product swe-agent-fuzz --scratch-path .build/fuzz
-	@for target in $(FUZZ_TARGETS); do \
-		mkdir -p .build/fuzz/corpus/$$target && \
-		FUZZ_TARGET=$$target "$$(FUZZ=1 swift build --scratch-path .build/fuzz --show-bin-path)/swe-agent-fuzz" \
-			-max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=4096 -max_len=65536 \
-			-artifact_prefix=.build/fuzz/found-$$target- -print_final_stats=1 \
-			.build/fuzz/corpus/$$target Tests/FuzzTargets/Seeds/$$target || exit 1; \
-	done
 
 lint: swift ## check the formatting
 	swift format lint --strict --recursive Sources Tests Package.swift

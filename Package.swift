@@ -154,14 +154,6 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
-            name: "FuzzTargets", dependencies: ["Agents", "LanguageModels", "LocalInference", "Sandboxes"],
-            path: "Tests/FuzzTargets",
-            // Read in place, by path.
-            exclude: ["README.md", "Seeds"],
-            swiftSettings: settings
-        ),
-        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: settings),
-        .target(
             name: "ClusterTestSupport",
             dependencies: [
                 "KubernetesClient", .nioConcurrencyHelpers, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix,
@@ -217,11 +209,3 @@ let package = Package(
             swiftSettings: settings),
     ]
 )
-
-// libFuzzer brings the main function, so that this links only with `--sanitize fuzzer`; see `make fuzz`.
-if Context.environment["FUZZ"] != nil {
-    package.targets.append(
-        .executableTarget(
-            name: "swe-agent-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzzer",
-            swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
-}

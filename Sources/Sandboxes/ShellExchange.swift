@@ -26,7 +26,7 @@ struct ShellExchange: Sendable {
     }
 
     /// Prepares the shell, has it run some lines, and changes to the first directory that exists.
-    static func preparation(_ lines: [String], directories: [String]) -> ShellExchange {
+    static func preparation(_ lines: [String] = [], directories: [String]) -> ShellExchange {
         ShellExchange { Array(ShellScript.prelude(lines, directories: directories, word: $0).utf8) }
     }
 

@@ -60,7 +60,8 @@ struct DoctorTests {
             #expect(findings["provider"] == nil)
             #expect(findings["git"]?.advice?.hasPrefix("install git") == true)
             #expect(findings["bash"]?.status == "failed")
-            #expect(findings["bubblewrap"]?.status == "warned")
+            // Landlock may stand in for it.
+            #expect(["warned", "failed"].contains(findings["bubblewrap"]?.status))
             #expect(findings["rg"]?.status == "warned")
             #expect(findings["workspace"]?.status == "passed")
             #expect(findings["data"]?.status == "failed")

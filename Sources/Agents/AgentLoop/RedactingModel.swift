@@ -12,6 +12,7 @@ public struct RedactingModel: LanguageModel {
     }
 
     public var name: String { model.name }
+    public var possibleNames: [String] { model.possibleNames }
     public var capabilities: ModelCapabilities { model.capabilities }
 
     public func reply(

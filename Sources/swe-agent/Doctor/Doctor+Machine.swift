@@ -40,19 +40,23 @@ extension Doctor {
 
     private func isolationVerdict() async throws -> Finding.Verdict {
         let choice = settings.sandbox.isolation
-        let isolation = try await SandboxIsolation.detect(choice, path: environment["PATH"] ?? "")
+        let isolation = try await SandboxIsolation.detect(
+            choice, path: environment["PATH"] ?? "", confiningProgram: settings.sandbox.confiningProgram)
         switch isolation {
         case .bubblewrap(let program): return .passed("\(program) works")
+        case .landlock:
+            return .warned(
+                "commands of tasks are confined by Landlock: they see the host's processes",
+                advice: "install bubblewrap, and allow user namespaces (in Docker: see the README)")
         case .none(let reason):
             let detail = "commands of tasks run without isolation, because \(reason)"
-            guard settings.sandbox.hasNetwork else {
-                return .failed(detail, advice: "install bubblewrap: SANDBOX_NETWORK=off needs it")
+            if choice == .none {
+                return .warned(detail, advice: "SANDBOX_ISOLATION=none says so; write auto or bubblewrap")
             }
-            return .warned(
-                detail,
-                advice: choice == .none
-                    ? "SANDBOX_ISOLATION=none says so; write auto or bubblewrap"
-                    : "install bubblewrap, and allow user namespaces (in Docker: see the README)")
+            let advice = "install bubblewrap, and allow user namespaces (in Docker: see the README)"
+            return settings.sandbox.allowsUnisolated
+                ? .warned(detail, advice: advice)
+                : .failed(detail, advice: advice + ", or accept it with SANDBOX_ALLOW_UNISOLATED=1")
         }
     }
 

@@ -86,6 +86,14 @@ struct DiffStatisticsTests {
         #expect(Patch(text).statistics.files <= 1)
     }
 
+    /// Found by fuzzing: counting down from such a number ended the process.
+    @Test(arguments: ["-9223372036854775808", "9223372036854775807", "-1", "99999999999999999999"])
+    func countsThatCannotBeEndNothing(count: String) {
+        let statistics = DiffStatistics(of: Patch("--- a\n+++ b\n@@ -1,5 +1,\(count) @@\n x\n y\n"))
+        #expect(statistics.files == 1)
+        #expect(statistics.insertions == 0)
+    }
+
     @Test func isCodedWithTotals() throws {
         let statistics = Patch("diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1,2 @@\n-a\n+b\n+c\n").statistics
         let data = try JSONEncoder().encode(statistics)
