@@ -1,7 +1,7 @@
 # make help lists the targets. From a fresh clone, `make demo` and `make test` install what is missing and do the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build bench lint clean packages swift
+.PHONY: help demo test test-faults build bench fuzz lint check-manifests clean packages swift
 
 # A program that tasks or tests need, and the Debian/Ubuntu package that has it.
 PROGRAMS := git:git rg:ripgrep python3:python3
@@ -12,7 +12,7 @@ HEADERS := /usr/include/sqlite3.h:libsqlite3-dev
 endif
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 demo: packages swift ## install, build, and watch a task from POST to a tested commit
 	@swift build --product swe-agent
@@ -22,8 +22,14 @@ test: packages swift ## install, build, run all tests, check the formatting
 	swift build --build-tests
 	@# Apart, as they keep all cores busy for long, which tests with real processes and timeouts beside them take badly.
 	swift test --skip-build --filter LocalInferenceTests
-	swift test --skip-build --skip LocalInferenceTests
+	swift test --skip-build --no-parallel --filter FaultTests
+	swift test --skip-build --skip LocalInferenceTests --skip FaultTests
 	swift format lint --strict --recursive Sources Tests Package.swift
+	$(MAKE) check-manifests
+
+test-faults: packages swift ## kill, fill, break and load the service for some minutes; FAULTS=full for the long rounds
+	swift build --build-tests
+	FAULTS=$${FAULTS:-short} timeout 3600 swift test --skip-build --no-parallel --filter FaultTests
 
 build: packages swift ## build the program for use: .build/release/swe-agent
 	swift build --configuration release --product swe-agent
@@ -31,8 +37,32 @@ build: packages swift ## build the program for use: .build/release/swe-agent
 bench: packages swift ## measure the harness beside its peers; see Benchmarks/README.md
 	Benchmarks/run
 
+FUZZ_TARGETS := $(notdir $(wildcard Tests/FuzzTargets/Seeds/*))
+FUZZ_SECONDS ?= 60
+
+fuzz: packages swift ## look for inputs that break readers: FUZZ_SECONDS=60 for each of FUZZ_TARGETS
+	FUZZ=1 swift build --sanitize fuzzer --product swe-agent-fuzz --scratch-path .build/fuzz
+	@for target in $(FUZZ_TARGETS); do \
+		mkdir -p .build/fuzz/corpus/$$target && \
+		FUZZ_TARGET=$$target "$$(FUZZ=1 swift build --scratch-path .build/fuzz --show-bin-path)/swe-agent-fuzz" \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=4096 -max_len=65536 \
+			-artifact_prefix=.build/fuzz/found-$$target- -print_final_stats=1 \
+			.build/fuzz/corpus/$$target Tests/FuzzTargets/Seeds/$$target || exit 1; \
+	done
+
 lint: swift ## check the formatting
 	swift format lint --strict --recursive Sources Tests Package.swift
+
+check-manifests: .build/manifest-checks/done ## check k8s/ and the Dockerfiles; fetches its tools from PyPI the first time
+	@.build/manifest-checks/bin/python Tests/Manifests/check.py
+
+.build/manifest-checks/done: Tests/Manifests/requirements.txt
+	@python3 -m venv --clear $(@D) || { \
+		echo "python3 has no venv with pip. Install it, for example with: sudo apt-get install python3-venv" >&2; \
+		exit 1; \
+	}
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 clean: ## remove what was built
 	rm -rf .build

@@ -44,6 +44,8 @@ let package = Package(
         .executable(name: "swe-agent", targets: ["swe-agent"]),
         .library(name: "Workflow", targets: ["Workflow"]),
         .library(name: "TaskStore", targets: ["TaskStore"]),
+        // For tests: loaded into the program with LD_PRELOAD.
+        .library(name: "DiskFaults", type: .dynamic, targets: ["DiskFaults"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -91,9 +93,12 @@ let package = Package(
         .target(name: "TaskStore", dependencies: ["Workflow", .grdb, .logging], swiftSettings: settings),
         .target(
             name: "Sandboxes",
-            dependencies: ["KubernetesClient", .crypto, .logging, .nioCore, .subprocess, .systemPackage, .yams],
+            dependencies: [
+                "CConfinement", "KubernetesClient", .crypto, .logging, .nioCore, .subprocess, .systemPackage, .yams,
+            ],
             swiftSettings: settings
         ),
+        .target(name: "CConfinement", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .target(
             name: "LanguageModels",
             dependencies: [
@@ -129,6 +134,9 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
+            name: "DiskFaults", path: "Tests/DiskFaults",
+            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .target(
             name: "TestSupport",
             dependencies: [
                 "LanguageModels", "Sandboxes", .asyncHTTPClient, .crypto, .hummingbird, .logging, .nioCore,
@@ -146,10 +154,19 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
+            name: "FuzzTargets", dependencies: ["Agents", "LanguageModels", "LocalInference", "Sandboxes"],
+            path: "Tests/FuzzTargets",
+            // Read in place, by path.
+            exclude: ["README.md", "Seeds"],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: settings),
+        .target(
             name: "ClusterTestSupport",
             dependencies: [
-                "KubernetesClient", .nioConcurrencyHelpers, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix, .nioSSL,
-                .nioWebSocket, .subprocess, .systemPackage,
+                "KubernetesClient", .nioConcurrencyHelpers, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix,
+                .nioSSL,
+                .nioWebSocket, .subprocess, .systemPackage, .yams,
             ],
             path: "Tests/ClusterTestSupport",
             swiftSettings: settings
@@ -161,11 +178,18 @@ let package = Package(
         ),
         .testTarget(
             name: "SandboxesTests",
-            dependencies: ["Sandboxes", "KubernetesClient", "ClusterTestSupport", "TestSupport", .logging],
+            dependencies: [
+                "swe-agent", "Sandboxes", "KubernetesClient", "ClusterTestSupport", "TestSupport", .logging,
+            ],
             swiftSettings: settings
         ),
         .testTarget(name: "WorkflowTests", dependencies: ["Workflow", "TaskStore"], swiftSettings: settings),
-        .testTarget(name: "TaskStoreTests", dependencies: ["Workflow", "TaskStore"], swiftSettings: settings),
+        .testTarget(
+            name: "TaskStoreTests", dependencies: ["Workflow", "TaskStore", .grdb],
+            // Read in place, by path: they are not copied beside the tests.
+            exclude: ["Fixtures"],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "LanguageModelsTests",
             dependencies: [
@@ -193,3 +217,11 @@ let package = Package(
             swiftSettings: settings),
     ]
 )
+
+// libFuzzer brings the main function, so that this links only with `--sanitize fuzzer`; see `make fuzz`.
+if Context.environment["FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "swe-agent-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzzer",
+            swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
+}

@@ -53,12 +53,14 @@ struct ExecPlugin: Sendable {
                 try await Subprocess.run(
                     command.contains("/") ? .path(FilePath(command)) : .name(command),
                     arguments: Arguments(configuration.args ?? []),
-                    environment: .custom(Dictionary(uniqueKeysWithValues: variables.map { (Environment.Key(stringLiteral: $0), $1) })),
+                    environment: .custom(
+                        Dictionary(uniqueKeysWithValues: variables.map { (Environment.Key(stringLiteral: $0), $1) })),
                     output: .bytes(limit: 1 << 20), error: .discarded)
             }
             guard result.terminationStatus.isSuccess else {
                 throw KubernetesError(
-                    .configuration, "The credential plugin \(command) failed (\(result.terminationStatus)); run it by hand to see why.")
+                    .configuration,
+                    "The credential plugin \(command) failed (\(result.terminationStatus)); run it by hand to see why.")
             }
             output = result.standardOutput
         } catch let error as SubprocessError {
@@ -82,7 +84,8 @@ struct ExecPlugin: Sendable {
         guard let status = (try? JSONDecoder().decode(Answer.self, from: Data(output)))?.status,
             status.token != nil || status.clientCertificateData != nil
         else {
-            throw KubernetesError(.configuration, "The credential plugin \(command) gave no ExecCredential with a status.")
+            throw KubernetesError(
+                .configuration, "The credential plugin \(command) gave no ExecCredential with a status.")
         }
         let expiry = status.expirationTimestamp.flatMap { try? Date($0, strategy: .iso8601) }
         return Credential(

@@ -85,7 +85,9 @@ struct Kubeconfig: Sendable {
         init(from decoder: any Decoder) throws {
             let container = try decoder.container(keyedBy: Key.self)
             name = try container.decode(String.self, forKey: Key(stringValue: "name"))
-            let key = container.allKeys.first { $0.stringValue != "name" && ["cluster", "user", "context"].contains($0.stringValue) }
+            let key = container.allKeys.first {
+                $0.stringValue != "name" && ["cluster", "user", "context"].contains($0.stringValue)
+            }
             value = try key.flatMap { try container.decodeIfPresent(Value.self, forKey: $0) }
         }
 

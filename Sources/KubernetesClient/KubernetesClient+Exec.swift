@@ -18,7 +18,8 @@ extension KubernetesClient {
         _ pod: String, container: String, _ command: [String], hasInput: Bool = false,
         _ body: @escaping @Sendable (ExecSession) async throws -> Result
     ) async throws -> Result {
-        let query = [("container", container), ("stdout", "true"), ("stderr", "true")]
+        let query =
+            [("container", container), ("stdout", "true"), ("stderr", "true")]
             + (hasInput ? [("stdin", "true")] : []) + command.map { ("command", $0) }
         let uri = path(.pods, pod) + "/exec" + Self.query(query.map { ($0.0, Optional($0.1)) })
         let connection = try await KubernetesRetry.run { try await connect(uri) }

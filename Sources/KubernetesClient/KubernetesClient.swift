@@ -82,9 +82,10 @@ public struct KubernetesClient: Sendable {
         var options: ManifestValue = ["apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"]
         if let uid { options["preconditions"] = ["uid": .string(uid)] }
         do {
-            _ = try await send(
-                .DELETE, path(resource, name), body: options, purpose: "deleting \(resource.plural)/\(name)"
-            ) as ManifestValue
+            _ =
+                try await send(
+                    .DELETE, path(resource, name), body: options, purpose: "deleting \(resource.plural)/\(name)"
+                ) as ManifestValue
         } catch let error as KubernetesError where error.isNotFound || (uid != nil && error.isConflict) {
             return
         }
@@ -113,7 +114,8 @@ public struct KubernetesClient: Sendable {
     }
 
     static func escape(_ text: String) -> String {
-        let unreserved = CharacterSet(charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+        let unreserved = CharacterSet(
+            charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
         return text.addingPercentEncoding(withAllowedCharacters: unreserved) ?? ""
     }
 
@@ -158,7 +160,9 @@ public struct KubernetesClient: Sendable {
             request.method = method
             request.tlsConfiguration = current.tls
             request.headers = ["accept": "application/json", "user-agent": "swe-agent"]
-            if let authorization = current.authorization { request.headers.add(name: "authorization", value: authorization) }
+            if let authorization = current.authorization {
+                request.headers.add(name: "authorization", value: authorization)
+            }
             if let body {
                 request.headers.add(name: "content-type", value: contentType)
                 request.body = .bytes(ByteBuffer(data: body))

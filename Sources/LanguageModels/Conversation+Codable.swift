@@ -90,7 +90,10 @@ extension ToolResult {
 }
 
 extension ModelReply {
-    private enum CodingKeys: String, CodingKey { case finish, usage, model }
+    private enum CodingKeys: String, CodingKey {
+        case finish, usage, model
+        case standIn = "stand_in"
+    }
 
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
@@ -100,6 +103,7 @@ extension ModelReply {
             usage: try container.decodeIfPresent(TokenUsage.self, forKey: .usage) ?? TokenUsage(),
             model: try container.decodeIfPresent(String.self, forKey: .model) ?? ""
         )
+        standIn = try container.decodeIfPresent(String.self, forKey: .standIn)
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -108,6 +112,7 @@ extension ModelReply {
         try container.encode(finish, forKey: .finish)
         try container.encode(usage, forKey: .usage)
         try container.encode(model, forKey: .model)
+        try container.encodeIfPresent(standIn, forKey: .standIn)
     }
 }
 

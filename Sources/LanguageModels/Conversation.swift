@@ -127,6 +127,8 @@ public struct ModelReply: Codable, Sendable, Hashable {
     public var usage: TokenUsage
     /// The underlying model id as the provider reported it, such as `gpt-5.2-2026-01-12`.
     public var model: String
+    /// The name of the model that answered in place of the one asked; `nil` where that one did.
+    public var standIn: String?
 
     public init(turn: AssistantTurn, finish: FinishReason, usage: TokenUsage, model: String) {
         self.turn = turn

@@ -6,6 +6,9 @@ public protocol LanguageModel: Sendable {
     /// The name the model is known by in results and prices, such as `openai/gpt-5.2`.
     var name: String { get }
 
+    /// The names of all models that may answer: ``name`` alone, unless others stand in for it.
+    var possibleNames: [String] { get }
+
     /// What the model offers, for the caller to choose its prompt by.
     var capabilities: ModelCapabilities { get }
 
@@ -23,6 +26,8 @@ public protocol LanguageModel: Sendable {
 }
 
 extension LanguageModel {
+    public var possibleNames: [String] { [name] }
+
     /// Asks for the next assistant turn without watching it arrive.
     public func reply(to request: ModelRequest) async throws -> ModelReply {
         try await reply(to: request, onDelta: { _ in })

@@ -51,7 +51,10 @@ public struct LocalLanguageModel: LanguageModel {
             return ModelReply(
                 turn: AssistantTurn(text: completion.text),
                 finish: completion.ending == .length ? .length : .stop,
-                usage: TokenUsage(inputTokens: prompt.count, outputTokens: completion.tokens.count), model: name)
+                usage: TokenUsage(
+                    inputTokens: prompt.count, cachedInputTokens: completion.timings.reusedTokens,
+                    outputTokens: completion.tokens.count),
+                model: name)
         }
     }
 

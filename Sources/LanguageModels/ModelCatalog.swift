@@ -29,14 +29,23 @@ public struct ModelCatalog: Sendable {
         localModels = settings.local.map { LocalModels(settings: $0) }
     }
 
-    /// The model of a name: the provider, inside the text protocol if that is wanted, inside retries.
+    /// The model of a name: the provider, inside the text protocol if that is wanted, inside retries, with the models of
+    /// ``ModelSettings/fallbacks`` to stand in. A recording has no stand-ins.
     ///
-    /// - Parameter onRetry: Called before each pause with one line: what failed, and when the next try is.
+    /// - Parameter onRetry: Called with one line before each pause and each change to another model: what failed, and what
+    ///   comes next.
     /// - Throws: ``ModelNameError``
     public func model(
         named name: String,
         onRetry: @escaping @Sendable (String) -> Void = { _ in }
     ) throws -> any LanguageModel {
+        let model = try retrying(name, onRetry)
+        let standIns = try settings.fallbacks.filter { $0 != name }.map { try retrying($0, onRetry) }
+        guard !standIns.isEmpty, !(model is ReplayModel) else { return model }
+        return FallbackModel(model, standIns: standIns, onFallback: onRetry)
+    }
+
+    private func retrying(_ name: String, _ onRetry: @escaping @Sendable (String) -> Void) throws -> any LanguageModel {
         var model = try provider(named: name)
         if model is ReplayModel { return model }
         if settings.textProtocol || !model.capabilities.toolCalling { model = TextProtocolModel(model) }

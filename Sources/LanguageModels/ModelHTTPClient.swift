@@ -32,6 +32,8 @@ public struct ModelHTTPClient: Sendable {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout.connect = .seconds(15)
         configuration.connectionPool.retryConnectionEstablishment = false
+        // A call takes long and holds its connection; how many tasks run at once is limited elsewhere.
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 1024
         return configuration
     }
 

@@ -32,6 +32,8 @@ public struct ModelSettings: Sendable {
     /// How long a provider may be silent.
     public var idleTimeout: Duration
     public var retryPolicy: RetryPolicy
+    /// The names of models that stand in, in their order, for one that fails for good.
+    public var fallbacks: [String] = []
 
     public init(
         openAIKey: Secret? = nil,

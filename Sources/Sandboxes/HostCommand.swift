@@ -19,6 +19,9 @@ public struct HostCommand: Sendable {
     public var timeout: Duration
     /// The bytes that are kept of standard output, and as many of standard error; what follows is read and dropped.
     public var outputLimit: Int
+    /// What the program works for, such as a data directory. A program whose service was killed goes on alone;
+    /// ``killAll(ownedBy:)`` then finds it by this.
+    public var owner: String?
 
     public init(
         executable: String,
@@ -27,7 +30,8 @@ public struct HostCommand: Sendable {
         directory: String? = nil,
         input: [UInt8]? = nil,
         timeout: Duration = .seconds(60),
-        outputLimit: Int = 1024 * 1024
+        outputLimit: Int = 1024 * 1024,
+        owner: String? = nil
     ) {
         self.executable = executable
         self.arguments = arguments
@@ -36,6 +40,12 @@ public struct HostCommand: Sendable {
         self.input = input
         self.timeout = timeout
         self.outputLimit = outputLimit
+        self.owner = owner
+    }
+
+    /// Kills the programs that another process started for an owner and that still run.
+    public static func killAll(ownedBy owner: String) {
+        ProcessSweep(marker: ProcessMarker(owner: owner)).killAll()
     }
 
     /// Runs the program to its end.
@@ -79,7 +89,8 @@ public struct HostCommand: Sendable {
         options.createSession = true
         options.teardownSequence = [.send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .zero)]
         var environment = environment
-        environment[ProcessMarker.variable] = marker.value
+        environment[marker.variable] = marker.value
+        if let owner = owner.map({ ProcessMarker(owner: $0) }) { environment[owner.variable] = owner.value }
         do {
             let result = try await Subprocess.run(
                 executable.contains("/") ? .path(FilePath(executable)) : .name(executable),

@@ -16,6 +16,8 @@ actor LocalSandbox: ShellSandbox {
     private var directory: String
     private var repositories: [String] = []
     private var isClosed = false
+    /// Why the processes were ended, for whoever had a command running then.
+    private var notice: String?
 
     init(
         place: LocalSandboxPlace, launches: AsyncStream<Shell>.Continuation, makeLaunch: @escaping MakeLaunch
@@ -62,6 +64,12 @@ actor LocalSandbox: ShellSandbox {
         await shell.waitForEnd()
     }
 
+    /// Kills all processes of a sandbox that has broken a limit; a command at work then ends and tells why.
+    func endProcesses(because reason: String) async {
+        notice = "[all processes were ended: \(reason)]"
+        await shell?.kill()
+    }
+
     /// Kills all processes; no shell is started any more.
     func close() async {
         isClosed = true
@@ -73,7 +81,12 @@ actor LocalSandbox: ShellSandbox {
 
     /// Has an exchange with the shell. At the timeout and when the task is cancelled, all processes are killed.
     func talk(_ exchange: ShellExchange, timeout: Duration) async throws -> (ShellReply, timedOut: Bool) {
-        try await inTurn { try await talkInTurn(exchange, timeout: timeout) }
+        var (reply, timedOut) = try await inTurn { try await talkInTurn(exchange, timeout: timeout) }
+        if let notice, reply.shellEnded {
+            reply.output.append(Array("\n\(notice)\n".utf8)[...])
+            self.notice = nil
+        }
+        return (reply, timedOut)
     }
 
     private func inTurn<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {

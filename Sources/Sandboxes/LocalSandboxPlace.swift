@@ -1,3 +1,4 @@
+internal import Crypto
 internal import Foundation
 
 /// Where the files of one local sandbox are.
@@ -8,6 +9,12 @@ struct LocalSandboxPlace: Sendable {
     init(root: String, id: String) {
         workspace = "\(root)/\(id)"
         state = "\(root)/.state/\(id)"
+        groupName = "swe-agent-\(id)\(Self.groupSuffix(root: root))"
+    }
+
+    /// The end of the names of all groups of a service: two may have sandboxes of one id.
+    static func groupSuffix(root: String) -> String {
+        "-" + SHA256.hash(data: Data(root.utf8)).prefix(4).map { String($0, radix: 16) }.joined()
     }
 
     var home: String { "\(state)/home" }
@@ -15,6 +22,10 @@ struct LocalSandboxPlace: Sendable {
     var temporaryDirectory: String { "\(state)/tmp" }
     /// The file of ``CommandRecords``.
     var records: String { "\(state)/commands" }
+    /// What commands may write to.
+    var directories: [String] { [workspace, home, temporaryDirectory] }
+    /// The name of the ``ControlGroup``.
+    let groupName: String
     /// The same in every run of the service, so that one finds what another left.
     var marker: ProcessMarker { ProcessMarker(value: workspace) }
 

@@ -1,6 +1,7 @@
 internal import Foundation
 
-/// Sandboxes on the machine of the service: processes in bubblewrap where that works, else plain ones.
+/// Sandboxes on the machine of the service: processes in bubblewrap where that works, else under Landlock's rules, and
+/// plain ones only where that is allowed.
 ///
 /// The files of a task are in `{root}/{id}`; beside it `{root}/.state/{id}` holds what has to outlive the service but is
 /// not the task's: the records of its commands, its home and its temporary files.
@@ -9,10 +10,18 @@ public struct LocalSandboxProvider: SandboxProvider {
     /// What keeps commands apart from the host.
     public let isolation: SandboxIsolation
 
+    private static let emptyFile = "empty"
+    private static let emptyDirectory = "empty-directory"
+    private static let filterFile = "system-calls"
+
     private let root: String
     private let environment: [String: String]
     private let bash: String
     private let view: SandboxView
+    private let limits: SandboxLimits
+    private let groups: ControlGroup?
+    /// The file with the ``SystemCallFilter``.
+    private let filter: String?
     /// `setpriv` with the arguments that let a process die with the service, where the system has that.
     private let dyingWithParent: [String]
 
@@ -33,34 +42,80 @@ public struct LocalSandboxProvider: SandboxProvider {
             throw SandboxError(.unavailable, "The local sandbox needs bash; install it or correct PATH.")
         }
         self.bash = bash
-        isolation = try await SandboxIsolation.detect(settings.isolation, path: search.path)
+        isolation = try await SandboxIsolation.detect(
+            settings.isolation, path: search.path, confiningProgram: settings.confiningProgram)
+        if case .none(let reason) = isolation, settings.isolation == .auto, !settings.allowsUnisolated {
+            throw SandboxError(
+                .unavailable,
+                "Commands of tasks cannot be isolated here, because \(reason). Install bubblewrap and allow user "
+                    + "namespaces, or accept that tasks act with all rights of this service: SANDBOX_ALLOW_UNISOLATED=1"
+            )
+        }
+        limits = settings.limits
+        groups = ControlGroup.detect()
+        if limits.processors != nil, groups?.controllers.contains(.processors) != true {
+            throw SandboxError(
+                .unavailable,
+                "SANDBOX_CPUS needs control groups that the service may make, such as with Delegate=yes in a systemd unit"
+            )
+        }
 
         let state = "\(HostPath.real(root))/.state"
-        let emptyFile = "\(state)/empty"
-        let emptyDirectory = "\(state)/empty-directory"
+        let emptyFile = "\(state)/\(Self.emptyFile)"
+        let emptyDirectory = "\(state)/\(Self.emptyDirectory)"
         do {
             for directory in [state, emptyDirectory] {
                 try FileManager.default.createDirectory(
                     atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
             }
             try Data().write(to: URL(filePath: emptyFile))
+            if case .bubblewrap = isolation, let program = SystemCallFilter(sockets: .usual) {
+                let file = "\(state)/\(Self.filterFile)"
+                try Data(program.bytes).write(to: URL(filePath: file), options: .atomic)
+                filter = file
+            } else {
+                filter = nil
+            }
         } catch {
             throw SandboxError(
                 .failed, "The workspace directory \(root) cannot be written: \(error.localizedDescription)")
         }
         self.root = HostPath.real(root)
-        view = .host(
+        groups?.removeAll(endingWith: LocalSandboxPlace.groupSuffix(root: self.root))
+        var view = SandboxView.host(
             settings: settings, environment: hostEnvironment, root: self.root, emptyFile: emptyFile,
             emptyDirectory: emptyDirectory)
+        view.hasFilter = filter != nil
+        self.view = view
         // With bubblewrap the namespace ends with the service, and nothing else has to.
-        dyingWithParent = if case .none = isolation { try await Self.setpriv(search) } else { [] }
+        dyingWithParent = if case .bubblewrap = isolation { [] } else { try await Self.setpriv(search) }
     }
 
-    /// One line for the log of a service whose sandboxes are not isolated; `nil` where they are.
-    public var warning: String? {
-        guard case .none(let reason) = isolation else { return nil }
-        return "Commands of tasks run without isolation, with the rights of this service, because \(reason)."
+    /// Whether commands reach the network, which cannot be kept from commands without isolation.
+    public var hasNetwork: Bool { if case .none = isolation { true } else { view.hasNetwork } }
+
+    /// What an operator should know about the walls that are missing, one line each.
+    public var warnings: [String] {
+        var warnings: [String] = []
+        switch isolation {
+        case .none(let reason):
+            warnings.append(
+                "Commands of tasks run without isolation, with the rights of this service, because \(reason).")
+        case .landlock:
+            warnings.append(
+                "Commands of tasks are confined by Landlock, because bubblewrap does not work here: they see the host's "
+                    + "processes.")
+        case .bubblewrap: break
+        }
+        let countsProcesses = groups?.controllers.contains(.processes) == true
+        if limits.processes != nil, !countsProcesses, getuid() == 0 || !hasOwnUsers {
+            warnings.append("The number of processes of a task is not limited here; see docs/security.md.")
+        }
+        return warnings
     }
+
+    /// Whether the processes of a sandbox are counted apart from the user's others.
+    private var hasOwnUsers: Bool { if case .bubblewrap = isolation { true } else { false } }
 
     public func withSandbox<Result: Sendable>(
         id: String,
@@ -68,14 +123,18 @@ public struct LocalSandboxProvider: SandboxProvider {
     ) async throws -> Result {
         let place = try place(of: id)
         let isNew = try place.make()
-        if case .none = isolation, !isNew {
-            // A service that was killed cannot have cleaned up after itself.
-            ProcessSweep(marker: place.marker).killAll()
-        }
+        let group = try makeGroup(of: place)
+        defer { groups?.remove(place.groupName) }
+        // A service that was killed cannot have cleaned up after itself, and bubblewrap, which ends with its parent, does
+        // not notice one that ended before it began.
+        if !isNew { ProcessSweep(marker: place.marker, groups: group).killAll() }
         let (shells, launches) = AsyncStream<Shell>.makeStream()
         let sandbox = LocalSandbox(place: place, launches: launches) { repositories, directories in
-            launch(in: place, repositories: repositories, directories: directories)
+            launch(in: place, group: group, repositories: repositories, directories: directories)
         }
+        let watch = limits.disk.map { DiskWatch(directories: place.directories, limit: $0 << 20) }
+        // Ends with this scope.
+        async let _: Void? = watch?.run(on: sandbox)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 for await shell in shells { await shell.live() }
@@ -92,9 +151,15 @@ public struct LocalSandboxProvider: SandboxProvider {
         }
     }
 
+    public func existing() async throws -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(root)/.state")) ?? []
+        return names.filter { ![Self.emptyFile, Self.emptyDirectory, Self.filterFile].contains($0) }
+    }
+
     public func remove(id: String) async throws {
         let place = try place(of: id)
-        if case .none = isolation { ProcessSweep(marker: place.marker).killAll() }
+        ProcessSweep(marker: place.marker).killAll()
+        groups?.remove(place.groupName)
         try await place.remove()
     }
 
@@ -102,10 +167,19 @@ public struct LocalSandboxProvider: SandboxProvider {
         try LocalSandboxPlace(root: root, id: SandboxName.checked(id))
     }
 
-    private func launch(in place: LocalSandboxPlace, repositories: [String], directories: [String]) -> ShellLaunch {
+    /// - Returns: The files of ``ShellLaunch/groups``.
+    private func makeGroup(of place: LocalSandboxPlace) throws -> [String] {
+        try groups?.make(place.groupName, limits: limits) ?? []
+    }
+
+    private func launch(
+        in place: LocalSandboxPlace, group: [String], repositories: [String], directories: [String]
+    ) -> ShellLaunch {
         var environment = environment
         environment["HOME"] = place.home
+        environment[place.marker.variable] = place.marker.value
         let shell = [bash, "--noprofile", "--norc"]
+        let preparations = limits.shellCommands(group: groups?.controllers ?? [], ownUsers: hasOwnUsers)
         switch isolation {
         case .bubblewrap(let program):
             var view = view
@@ -114,12 +188,23 @@ public struct LocalSandboxProvider: SandboxProvider {
             view.writableDirectories = [place.home, place.workspace]
             return ShellLaunch(
                 command: [program, "--info-fd", "5"] + view.bubblewrapArguments + shell, environment: environment,
-                records: place.records, directories: directories, containment: .namespace)
+                records: place.records, directories: directories, containment: .namespace,
+                preparations: preparations, groups: group, filter: filter)
+        case .landlock(let program):
+            // There is no /tmp of its own without a namespace for mounts.
+            environment["TMPDIR"] = place.temporaryDirectory
+            let rules = LandlockLaunch.Rules(
+                hidden: view.hiddenDirectories + view.hiddenFiles + view.replacements.keys.sorted(),
+                readable: view.readablePaths + repositories, writable: place.directories, hasNetwork: view.hasNetwork)
+            return ShellLaunch(
+                command: dyingWithParent + [program, LandlockLaunch.command] + rules.arguments + shell,
+                environment: environment, records: place.records, directories: directories,
+                containment: .marker(place.marker), preparations: preparations, groups: group)
         case .none:
-            environment[ProcessMarker.variable] = place.marker.value
             return ShellLaunch(
                 command: dyingWithParent + shell, environment: environment,
-                records: place.records, directories: directories, containment: .marker(place.marker))
+                records: place.records, directories: directories, containment: .marker(place.marker),
+                preparations: preparations, groups: group)
         }
     }
 

@@ -2,6 +2,12 @@
 public struct LocalSandboxSettings: Sendable, Hashable {
     /// How commands are kept apart from the host.
     public var isolation: SandboxIsolation.Choice
+    /// Whether commands may run without isolation where ``isolation`` is left to the system and it has none.
+    public var allowsUnisolated: Bool
+    /// A program that begins with ``LandlockLaunch/becomeConfined(_:)``: the service's own. Without it there is no Landlock.
+    public var confiningProgram: String?
+    /// What the commands of one sandbox may use up.
+    public var limits: SandboxLimits
     /// Whether commands reach the network. Only an isolated sandbox can go without.
     public var hasNetwork: Bool
     /// The names of variables of the host that commands see, besides `PATH`, `LANG`, `HOME` and `TERM`.
@@ -14,12 +20,18 @@ public struct LocalSandboxSettings: Sendable, Hashable {
 
     public init(
         isolation: SandboxIsolation.Choice = .auto,
-        hasNetwork: Bool = true,
+        allowsUnisolated: Bool = false,
+        confiningProgram: String? = nil,
+        limits: SandboxLimits = .usual,
+        hasNetwork: Bool = false,
         environmentPassthrough: [String] = [],
         hiddenDirectories: [String] = [],
         readablePaths: [String] = []
     ) {
         self.isolation = isolation
+        self.allowsUnisolated = allowsUnisolated
+        self.confiningProgram = confiningProgram
+        self.limits = limits
         self.hasNetwork = hasNetwork
         self.environmentPassthrough = environmentPassthrough
         self.hiddenDirectories = hiddenDirectories

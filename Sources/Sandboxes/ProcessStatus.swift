@@ -25,7 +25,7 @@ struct ProcessStatus {
 
     /// Whether the process was started with the marker in its environment.
     func bearsMarker(_ marker: ProcessMarker) -> Bool {
-        let entry = Array("\(ProcessMarker.variable)=\(marker.value)".utf8)
+        let entry = Array("\(marker.variable)=\(marker.value)".utf8)
         let environment = Self.read("/proc/\(process)/environ") ?? []
         return environment.split(separator: 0).contains { $0.elementsEqual(entry) }
     }

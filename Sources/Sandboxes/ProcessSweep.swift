@@ -2,13 +2,15 @@ internal import Foundation
 
 /// Kills processes that belong together although they may have left their parent, process group and session.
 ///
-/// A process belongs to the sweep if its environment bears the marker, its session is that of the leader, or its
-/// parent belongs to it. One that cleared its environment, began a session and lost its parent is not found: that
-/// takes a process namespace.
+/// A process belongs to the sweep if it is in one of the control groups, its environment bears the marker, its session is
+/// that of the leader, or its parent belongs to it. Without control groups one that cleared its environment, began a
+/// session and lost its parent is not found: that takes a process namespace.
 struct ProcessSweep {
     let marker: ProcessMarker
     /// The process that began the session, where there is one.
     var leader: pid_t?
+    /// The `cgroup.procs` files of the groups that hold nothing else.
+    var groups: [String] = []
 
     /// Kills what belongs to the sweep, and returns when nothing of it runs any more.
     func killAll() {
@@ -30,6 +32,11 @@ struct ProcessSweep {
     /// The processes of the sweep that run.
     private func members() -> Set<pid_t> {
         var members: Set<pid_t> = []
+        for group in groups {
+            let text = FileManager.default.contents(atPath: group).map { String(decoding: $0, as: UTF8.self) } ?? ""
+            members.formUnion(text.split(separator: "\n").compactMap { pid_t($0) }.filter { $0 > 1 })
+        }
+        members = members.filter { ProcessStatus(of: $0)?.isRunning == true }
         var children: [pid_t: [pid_t]] = [:]
         for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
             guard let process = pid_t(name), let status = ProcessStatus(of: process), status.isRunning else { continue }

@@ -57,6 +57,14 @@ public protocol SandboxProvider: Sendable {
 
     /// Removes the files of a task's sandbox. Does nothing where there are none.
     func remove(id: String) async throws
+
+    /// The ids of the sandboxes that are there, so that those are found which a crash kept from being removed.
+    func existing() async throws -> [String]
+}
+
+extension SandboxProvider {
+    /// None: for a kind that cleans up by itself.
+    public func existing() async throws -> [String] { [] }
 }
 
 /// A command for a ``Sandbox``.

@@ -2,23 +2,40 @@
 public enum SandboxIsolation: Sendable, Hashable {
     /// Namespaces and a view of the file system that the program at this path sets up.
     case bubblewrap(String)
+    /// Rules that the shell's processes were put under by the program at this path; see ``LandlockLaunch``.
+    case landlock(String)
     /// Nothing: commands run as plain processes of the service's user.
     case none(reason: String)
 
     /// What the operator asks for.
     public enum Choice: String, Sendable, CaseIterable {
-        /// Bubblewrap where it works, else nothing.
+        /// Bubblewrap where it works, else Landlock, else nothing.
         case auto
         case bubblewrap
+        case landlock
         case none
     }
 
-    /// Finds out by running it whether bubblewrap works here.
+    /// Finds out by trying what works here.
     ///
-    /// - Parameter path: The value of `PATH` that programs are looked for in.
-    /// - Throws: ``SandboxError`` with kind `.unavailable` where bubblewrap is asked for and does not work.
-    public static func detect(_ choice: Choice = .auto, path: String) async throws -> SandboxIsolation {
-        if choice == .none { return .none(reason: "it is switched off") }
+    /// - Parameters:
+    ///   - path: The value of `PATH` that programs are looked for in.
+    ///   - confiningProgram: See ``LocalSandboxSettings/confiningProgram``.
+    /// - Throws: ``SandboxError`` with kind `.unavailable` where the choice does not work.
+    public static func detect(
+        _ choice: Choice = .auto, path: String, confiningProgram: String? = nil
+    ) async throws -> SandboxIsolation {
+        switch choice {
+        case .none: return .none(reason: "it is switched off")
+        case .landlock:
+            guard let program = await landlock(confiningProgram) else {
+                throw SandboxError(
+                    .unavailable,
+                    "The sandbox cannot be isolated by Landlock: it needs Linux 6.2 or newer with Landlock")
+            }
+            return .landlock(program)
+        case .auto, .bubblewrap: break
+        }
         let reason: String
         if let program = ProgramSearch(path: path).find("bwrap") {
             let view = SandboxView()
@@ -38,6 +55,17 @@ public enum SandboxIsolation: Sendable, Hashable {
         if choice == .bubblewrap {
             throw SandboxError(.unavailable, "The sandbox cannot be isolated by bubblewrap: \(reason)")
         }
-        return .none(reason: reason)
+        if let program = await landlock(confiningProgram) { return .landlock(program) }
+        return .none(reason: "\(reason), and Landlock needs Linux 6.2 or newer")
+    }
+
+    private static func landlock(_ program: String?) async -> String? {
+        guard let program, LandlockLaunch.isSupported else { return nil }
+        let rules = LandlockLaunch.Rules(hidden: ["/root"], readable: [], writable: [], hasNetwork: false)
+        let probe = try? await HostCommand(
+            executable: program, arguments: [LandlockLaunch.command] + rules.arguments + ["/bin/sh", "-c", ":"],
+            environment: [:], timeout: .seconds(60)
+        ).run()
+        return probe?.succeeded == true ? program : nil
     }
 }

@@ -32,6 +32,8 @@ extension SandboxView {
         view.replacements = Dictionary(uniqueKeysWithValues: replaced.map { ($0, "") })
         view.hiddenFiles = Set(secretFiles.filter(FileManager.default.fileExists).map(realPath))
             .filter { file in !(hidden + replaced).contains { file.isInside($0) } }.sorted()
+        view.kernelSettings = ["sys", "sysrq-trigger", "fs", "scsi", "acpi", "mtrr"].map { "/proc/\($0)" }
+            .filter(FileManager.default.fileExists)
         view.emptyFile = emptyFile
         view.emptyDirectory = emptyDirectory
 

@@ -16,7 +16,12 @@ struct SandboxView: Sendable, Hashable {
     /// Directories that are writable at their own place, also inside hidden ones.
     var writableDirectories: [String] = []
     /// Whether the sandbox uses the host's network.
-    var hasNetwork = true
+    var hasNetwork = false
+    /// Files and directories of `/proc` that the host's root owns and could write to, or read the host from. Inside, root
+    /// may be the host's root by its number, and without a read-only mount `core_pattern` would be a way to run anything.
+    var kernelSettings: [String] = []
+    /// Whether descriptor 6 has a ``SystemCallFilter``.
+    var hasFilter = false
 
     /// The arguments of `bwrap` up to the command to run.
     ///
@@ -29,6 +34,8 @@ struct SandboxView: Sendable, Hashable {
             "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc",
         ]
         if !hasNetwork { arguments.append("--unshare-net") }
+        if hasFilter { arguments += ["--seccomp", "6"] }
+        for path in kernelSettings { arguments += ["--ro-bind", path, path] }
         // A file system of its own is dear to make and to take down, and needed only where places for mounts have to be
         // made in it.
         let shown = readablePaths + writableDirectories

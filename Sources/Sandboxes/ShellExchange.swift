@@ -25,9 +25,9 @@ struct ShellExchange: Sendable {
         }
     }
 
-    /// Prepares the shell and changes to the first directory that exists.
-    static func preparation(directories: [String]) -> ShellExchange {
-        ShellExchange { Array(ShellScript.prelude(directories: directories, word: $0).utf8) }
+    /// Prepares the shell, has it run some lines, and changes to the first directory that exists.
+    static func preparation(_ lines: [String], directories: [String]) -> ShellExchange {
+        ShellExchange { Array(ShellScript.prelude(lines, directories: directories, word: $0).utf8) }
     }
 
     /// Reads at most `count` bytes of a file.

@@ -9,6 +9,12 @@ struct ShellLaunch: Sendable {
     /// Where the shell starts: the first of these that exists in the sandbox.
     var directories: [String]
     var containment: Containment
+    /// What the shell says to itself before anything else.
+    var preparations: [String] = []
+    /// Files of control groups that the shell enters by writing 0 to them.
+    var groups: [String] = []
+    /// The file with the ``SystemCallFilter`` for `bwrap --seccomp 6`.
+    var filter: String?
 
     /// What holds the processes of the sandbox together, so that all of them can be killed.
     enum Containment: Sendable {
@@ -24,6 +30,10 @@ struct ShellLaunch: Sendable {
             case .namespace: " 5>&2"
             case .marker: ""
             }
-        return ["-c", "exec 3>>\"$0\" 4<&0 0</dev/null\(information) \"$@\"", records] + command + ["/dev/fd/4"]
+        let filter = filter.map { " 6<\($0.shellQuoted)" } ?? ""
+        // By a builtin, and before the namespaces that hide the groups.
+        let enter = groups.map { "echo 0 >\($0.shellQuoted) || exit 125; " }.joined()
+        let become = "exec 3>>\"$0\" 4<&0 0</dev/null\(information)\(filter) \"$@\""
+        return ["-c", enter + become, records] + command + ["/dev/fd/4"]
     }
 }

@@ -11,9 +11,11 @@ enum ShellScript {
     static let recordSeparator: UInt8 = 0x1e
     static let unitSeparator: UInt8 = 0x1f
 
-    /// Defines what the other lines use, changes to the first directory there is, and marks the output with `ready`.
-    static func prelude(directories: [String], word: String) -> String {
-        prelude + directories.map { "builtin cd -- \($0.shellQuoted) 2>/dev/null" }.joined(separator: " || ") + "\n"
+    /// Defines what the other lines use, runs lines, changes to the first directory there is, and marks the output with
+    /// `ready`.
+    static func prelude(_ lines: [String], directories: [String], word: String) -> String {
+        prelude + lines.map { $0 + "\n" }.joined()
+            + directories.map { "builtin cd -- \($0.shellQuoted) 2>/dev/null" }.joined(separator: " || ") + "\n"
             + "__swe_word=\(word); __swe_mark ready 0\n"
     }
 

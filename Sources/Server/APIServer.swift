@@ -54,7 +54,7 @@ public struct APIServer: Service {
         router.middlewares.add(OriginMiddleware(access: access))
         let views = TaskViews(service: service)
         HealthRoutes(service: service, version: version).add(to: router)
-        TaskRoutes(service: service, views: views, version: version)
+        TaskRoutes(service: service, views: views, access: access, version: version)
             .add(to: router.group("/agent/tasks").add(middleware: TokenMiddleware(access: access)))
         application = Application(
             router: router,

@@ -19,13 +19,27 @@ public struct Access: Sendable {
         self.hosts = hosts
     }
 
-    func admits(_ token: Substring) -> Bool {
-        let digest = SHA256.hash(data: Data(token.utf8))
+    /// Whether a request bears one of the tokens, where there are any.
+    func admits(_ request: Request) -> Bool {
+        if digests.isEmpty { return true }
+        guard let digest = Self.digest(of: request) else { return false }
         // All are compared, whichever matches.
         return digests.reduce(false) { admitted, known in (known == digest) || admitted }
     }
 
-    fileprivate var isOpen: Bool { digests.isEmpty }
+    /// Who sends a request that is admitted: the beginning of its token's digest, which tells clients apart and says nothing
+    /// of the token; `nil` where no token is asked for.
+    func client(of request: Request) -> String? {
+        guard !digests.isEmpty, let digest = Self.digest(of: request) else { return nil }
+        return digest.prefix(6).map { String(format: "%02x", $0) }.joined()
+    }
+
+    private static func digest(of request: Request) -> SHA256Digest? {
+        guard let words = request.headers[.authorization]?.split(separator: " ", maxSplits: 1), words.count == 2,
+            words[0].lowercased() == "bearer"
+        else { return nil }
+        return SHA256.hash(data: Data(words[1].utf8))
+    }
 
     fileprivate func isCalled(by authority: String) -> Bool {
         hosts.map { $0.contains(Self.host(of: authority)) } ?? true
@@ -68,18 +82,11 @@ struct TokenMiddleware: RouterMiddleware {
         _ request: Request, context: BasicRequestContext,
         next: (Request, BasicRequestContext) async throws -> Response
     ) async throws -> Response {
-        guard access.isOpen || bearerToken(of: request).map(access.admits) == true else {
+        guard access.admits(request) else {
             throw APIError(
                 .unauthorized, "unauthorized", "send one of the service's tokens: Authorization: Bearer TOKEN",
                 headers: [.wwwAuthenticate: #"Bearer realm="swe-agent""#])
         }
         return try await next(request, context)
-    }
-
-    private func bearerToken(of request: Request) -> Substring? {
-        guard let words = request.headers[.authorization]?.split(separator: " ", maxSplits: 1), words.count == 2,
-            words[0].lowercased() == "bearer"
-        else { return nil }
-        return words[1]
     }
 }

@@ -32,6 +32,8 @@ struct DataDirectoryLock: Sendable {
     }
 
     func release() {
+        // A program that is just being started has a copy of the descriptor until it runs; closing ours would not do.
+        flock(descriptor, LOCK_UN)
         close(descriptor)
     }
 }

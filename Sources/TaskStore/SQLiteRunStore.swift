@@ -1,5 +1,5 @@
 import Dispatch
-import Foundation
+public import Foundation
 import GRDB
 public import Workflow
 
@@ -8,11 +8,15 @@ public import Workflow
 ///
 /// The database is in WAL mode with `synchronous=FULL` (https://sqlite.org/wal.html): a commit that returned survives a
 /// power cut. The store is the only writer; the data directory is locked against a second process.
+///
+/// A write that fails, as on a full disk, loses no run: whoever appended gets a `JournalError`, and goes on from what is on
+/// disk with a journal opened anew.
 public actor SQLiteRunStore: RunStore {
     /// Where SQLite may block in the disk without holding up a task.
     private let disk = DispatchQueue(label: "swe-agent.task-store", qos: .userInitiated)
     private let pool: DatabasePool
     private let lock: DataDirectoryLock
+    private let path: String
     private let wakeup: AsyncStream<Void>.Continuation
     private let wakeups: AsyncStream<Void>
 
@@ -25,6 +29,8 @@ public actor SQLiteRunStore: RunStore {
         var status: RunStatus
         /// Set when a write failed: what was appended since is lost, so the journal must be opened again.
         var lost = false
+        /// Tells a journal that was opened before such a loss from one that was opened after it.
+        var epoch = 0
         var watchers: [UUID: (after: Int64, CheckedContinuation<Void, any Error>)] = [:]
     }
 
@@ -60,7 +66,13 @@ public actor SQLiteRunStore: RunStore {
 
     private init(directory: String) throws {
         lock = try DataDirectoryLock(directory: directory)
-        pool = try TaskDatabase.open(directory + "/tasks.sqlite")
+        path = TaskDatabase.path(in: directory)
+        do {
+            pool = try TaskDatabase.open(path)
+        } catch {
+            lock.release()
+            throw error
+        }
         (wakeups, wakeup) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -100,14 +112,19 @@ public actor SQLiteRunStore: RunStore {
                 heads[run.id] = Head(row: run.row, appended: 1, durable: 1, status: .queued)
             }
             for case .append(let append) in batch.writes { advance(append.run, to: append.sequence) }
-        case .failure:
+        case .failure(let failure):
             for case .append(let append) in batch.writes { heads[append.run]?.lost = true }
+            // What came meanwhile for the same runs would leave a gap in their journals.
+            pending.removeAll {
+                guard case .append(let append) = $0 else { return false }
+                return heads[append.run]?.lost == true
+            }
+            for waiter in syncing { waiter.resume(throwing: failure) }
+            syncing = []
         }
         if pending.isEmpty {
             // They came while the transaction that has their entries was under way.
-            for waiter in syncing {
-                if case .failure(let failure) = result { waiter.resume(throwing: failure) } else { waiter.resume() }
-            }
+            for waiter in syncing { waiter.resume() }
             syncing = []
             for waiter in closing { waiter.resume() }
             closing = []
@@ -141,14 +158,19 @@ public actor SQLiteRunStore: RunStore {
         }
         heads = [:]
         try? pool.close()
+        // The pool's last connection can only read. One that can write moves the log into the database and removes it,
+        // so that one file has everything and can be copied.
+        try? TaskDatabase.mergeLog(path)
         lock.release()
     }
 
     // MARK: - Runs
 
-    public func submit(id: String, title: String, input: JSONText, idempotencyKey: String?) async throws -> String {
+    public func submit(
+        id: String, title: String, input: JSONText, idempotencyKey: String?, client: String?
+    ) async throws -> String {
         let submit = PendingWrite.Submit(
-            id: id, title: title, time: Date(), input: input, idempotencyKey: idempotencyKey)
+            id: id, title: title, time: Date(), input: input, idempotencyKey: idempotencyKey, client: client)
         return try await withCheckedThrowingContinuation { continuation in
             do {
                 try enqueue(.submit(submit))
@@ -161,22 +183,26 @@ public actor SQLiteRunStore: RunStore {
     }
 
     public func journal(of id: String) async throws -> any Journal {
-        if heads[id]?.lost == true { heads[id] = nil }
-        guard try await head(of: id) != nil else { throw TaskStoreError("there is no task \(id)") }
-        if heads[id] == nil { try await load(id) }
-        return RunJournal(id: id, store: self)
+        try await load(id)
+        guard let head = heads[id] else { throw TaskStoreError("there is no task \(id)") }
+        return RunJournal(id: id, epoch: head.epoch, store: self)
     }
 
+    /// Makes sure that a run's head is known and right.
     private func load(_ id: String) async throws {
-        let stored = try await pool.read { db in try TaskDatabase.head(of: id, in: db) }
-        guard let stored, heads[id] == nil else { return }
-        heads[id] = Head(
-            row: stored.row, appended: stored.sequence, durable: stored.sequence, status: stored.status)
+        guard heads[id]?.lost ?? true, let stored = try await read({ db in try TaskDatabase.head(of: id, in: db) })
+        else { return }
+        // Another may have loaded it meanwhile.
+        guard heads[id]?.lost ?? true else { return }
+        var head = Head(row: stored.row, appended: stored.sequence, durable: stored.sequence, status: stored.status)
+        head.epoch = (heads[id]?.epoch ?? 0) + 1
+        head.watchers = heads[id]?.watchers ?? [:]
+        heads[id] = head
     }
 
-    func append(_ event: RunEvent, to id: String) throws {
+    func append(_ event: RunEvent, to id: String, epoch: Int) throws {
         guard var head = heads[id] else { throw JournalError("the journal of task \(id) is not open") }
-        guard !head.lost else { throw JournalError("a write of task \(id) failed earlier") }
+        guard !head.lost, head.epoch == epoch else { throw JournalError("a write of task \(id) failed earlier") }
         head.appended += 1
         let status = head.status.after(event)
         try enqueue(
@@ -194,8 +220,10 @@ public actor SQLiteRunStore: RunStore {
         writeBatch()
     }
 
-    func sync(_ id: String) async throws {
-        guard heads[id]?.lost != true else { throw JournalError("a write of task \(id) failed earlier") }
+    func sync(_ id: String, epoch: Int) async throws {
+        if let head = heads[id], head.lost || head.epoch != epoch {
+            throw JournalError("a write of task \(id) failed earlier")
+        }
         guard isWriting || !pending.isEmpty else { return }
         try await withCheckedThrowingContinuation { (waiter: CheckedContinuation<Void, any Error>) in
             syncing.append(waiter)
@@ -203,25 +231,52 @@ public actor SQLiteRunStore: RunStore {
         }
     }
 
-    func record(_ event: RunEvent, to id: String) async throws {
-        try append(event, to: id)
-        try await sync(id)
+    func record(_ event: RunEvent, to id: String, epoch: Int) async throws {
+        try append(event, to: id, epoch: epoch)
+        try await sync(id, epoch: epoch)
+    }
+
+    public func removeEnded(before: Date?, keepingBytes: Int64?) async throws -> Int {
+        var removed = 0
+        // In pieces, so that the tasks at work get their turns.
+        while true {
+            let batch: Int
+            do {
+                batch = try await pool.write { db in
+                    try TaskDatabase.removeEnded(before: before, keepingBytes: keepingBytes, limit: 50, in: db)
+                }
+            } catch {
+                throw JournalError("old tasks could not be removed: \(TaskDatabase.explain(error))")
+            }
+            removed += batch
+            if batch == 0 { return removed }
+        }
     }
 
     // MARK: - Reading
 
+    private func read<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await pool.read(body)
+        } catch let error as DatabaseError where !Task.isCancelled {
+            throw JournalError("the task store could not be read: \(TaskDatabase.explain(error))")
+        }
+    }
+
     public func summary(of id: String) async throws -> RunSummary? {
-        try await pool.read { db in try TaskDatabase.summary(of: id, in: db) }
+        try await read { db in try TaskDatabase.summary(of: id, in: db) }
     }
 
     public func list(statuses: Set<RunStatus>, before: Int64?, limit: Int) async throws -> [RunSummary] {
-        try await pool.read { db in
+        try await read { db in
             try TaskDatabase.summaries(statuses: statuses, before: before, limit: limit, in: db)
         }
     }
 
     public func unfinished() async throws -> [RunSummary] {
-        try await pool.read { db in
+        try await read { db in
             try TaskDatabase.summaries(
                 statuses: Set(RunStatus.allCases.filter { !$0.isFinal }), before: nil, limit: .max, in: db
             ).reversed()
@@ -229,12 +284,12 @@ public actor SQLiteRunStore: RunStore {
     }
 
     public func entries(of id: String, after sequence: Int64, limit: Int) async throws -> [JournalEntry] {
-        try await pool.read { db in try TaskDatabase.entries(of: id, after: sequence, limit: limit, in: db) }
+        try await read { db in try TaskDatabase.entries(of: id, after: sequence, limit: limit, in: db) }
     }
 
     public func head(of id: String) async throws -> Int64? {
         if let head = heads[id] { return head.durable }
-        return try await pool.read { db in try TaskDatabase.head(of: id, in: db)?.sequence }
+        return try await read { db in try TaskDatabase.head(of: id, in: db)?.sequence }
     }
 
     public func waitForEntry(of id: String, after sequence: Int64) async throws {
@@ -289,18 +344,19 @@ private struct Batch: Sendable {
 /// The journal of one run in the store.
 struct RunJournal: Journal {
     let id: String
+    let epoch: Int
     let store: SQLiteRunStore
 
     func append(_ event: RunEvent) async throws {
-        try await store.append(event, to: id)
+        try await store.append(event, to: id, epoch: epoch)
     }
 
     func sync() async throws {
-        try await store.sync(id)
+        try await store.sync(id, epoch: epoch)
     }
 
     func record(_ event: RunEvent) async throws {
-        try await store.record(event, to: id)
+        try await store.record(event, to: id, epoch: epoch)
     }
 
     func flush() async {

@@ -10,6 +10,7 @@ enum PendingWrite: Sendable {
         var time: Date
         var input: JSONText
         var idempotencyKey: String?
+        var client: String?
     }
 
     struct Append: Sendable {
@@ -30,6 +31,8 @@ enum PendingWrite: Sendable {
 ///
 /// `entries` holds the journals; `runs` is an index over them for lists, written in the same transactions.
 enum TaskDatabase {
+    static func path(in directory: String) -> String { directory + "/tasks.sqlite" }
+
     static func open(_ path: String) throws -> DatabasePool {
         var configuration = Configuration()
         configuration.label = "tasks"
@@ -45,7 +48,7 @@ enum TaskDatabase {
             }
             let migrator = migrations
             if try pool.read(migrator.hasBeenSuperseded) {
-                throw TaskStoreError("\(path) was written by a newer version of swe-agent; use that version")
+                throw isNewer(path)
             }
             try migrator.migrate(pool)
             return pool
@@ -56,7 +59,15 @@ enum TaskDatabase {
         }
     }
 
-    private static var migrations: DatabaseMigrator {
+    /// Moves what is in the log into the database; nobody else may have it open.
+    static func mergeLog(_ path: String) throws {
+        let queue = try DatabaseQueue(path: path)
+        // A connection that has read nothing does not know that there is a log.
+        _ = try queue.read { db in try Int.fetchOne(db, sql: "PRAGMA schema_version") }
+        try queue.close()
+    }
+
+    static var migrations: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { db in
             try db.execute(
@@ -82,6 +93,14 @@ enum TaskDatabase {
                         payload TEXT,
                         PRIMARY KEY (run, sequence)
                     ) WITHOUT ROWID;
+                    """)
+        }
+        // Whose task it is, so that clients are served in turn after a restart, too.
+        migrator.registerMigration("2") { db in
+            try db.execute(
+                sql: """
+                    ALTER TABLE runs ADD COLUMN client TEXT;
+                    CREATE INDEX runs_by_end ON runs (updated) WHERE status IN ('completed', 'failed', 'cancelled');
                     """)
         }
         return migrator
@@ -124,9 +143,14 @@ enum TaskDatabase {
         }
         let time = submit.time.timeIntervalSince1970
         try db.cachedStatement(
-            sql: "INSERT INTO runs (id, title, status, created, updated, idempotency_key) VALUES (?, ?, ?, ?, ?, ?)"
+            sql: """
+                INSERT INTO runs (id, title, status, created, updated, idempotency_key, client)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                """
         ).execute(
-            arguments: [submit.id, submit.title, RunStatus.queued.rawValue, time, time, submit.idempotencyKey])
+            arguments: [
+                submit.id, submit.title, RunStatus.queued.rawValue, time, time, submit.idempotencyKey, submit.client,
+            ])
         let row = db.lastInsertedRowID
         try insert(row, 1, submit.time, RunEvent(.submitted, payload: submit.input), into: db)
         return .success(Submitted(id: submit.id, row: row, isNew: true))
@@ -153,6 +177,40 @@ enum TaskDatabase {
                 row, sequence, time.timeIntervalSince1970, event.kind.rawValue, event.key, event.name, event.detail,
                 event.payload?.text,
             ])
+    }
+
+    /// Removes runs that have ended, the one that ended first first.
+    ///
+    /// - Parameters:
+    ///   - before: Those that ended before this.
+    ///   - keepingBytes: As many as it takes for what is in use of the database to be no larger.
+    ///   - limit: The most to remove.
+    /// - Returns: How many were removed.
+    static func removeEnded(before: Date?, keepingBytes: Int64?, limit: Int, in db: Database) throws -> Int {
+        var removed = 0
+        while removed < limit {
+            guard
+                let oldest = try Row.fetchOne(
+                    db,
+                    sql: """
+                        SELECT run, updated FROM runs WHERE status IN ('completed', 'failed', 'cancelled')
+                        ORDER BY updated LIMIT 1
+                        """)
+            else { break }
+            let isOld = before.map { oldest["updated"] < $0.timeIntervalSince1970 } ?? false
+            let isTooMuch = try keepingBytes.map { try bytesInUse(of: db) > $0 } ?? false
+            guard isOld || isTooMuch else { break }
+            let run: Int64 = oldest["run"]
+            try db.execute(sql: "DELETE FROM runs WHERE run = ?", arguments: [run])
+            removed += 1
+        }
+        return removed
+    }
+
+    /// The pages that hold something; those of removed runs are used again before the file grows.
+    static func bytesInUse(of db: Database) throws -> Int64 {
+        func number(_ name: String) throws -> Int64 { try Int64.fetchOne(db, sql: "PRAGMA \(name)") ?? 0 }
+        return try (number("page_count") - number("freelist_count")) * number("page_size")
     }
 
     // MARK: - Reading
@@ -210,7 +268,7 @@ enum TaskDatabase {
         RunSummary(
             cursor: row["run"], id: row["id"], title: row["title"], status: status(row["status"]),
             createdAt: Date(timeIntervalSince1970: row["created"]),
-            updatedAt: Date(timeIntervalSince1970: row["updated"]))
+            updatedAt: Date(timeIntervalSince1970: row["updated"]), client: row["client"])
     }
 
     private static func status(_ text: String) -> RunStatus {
@@ -220,11 +278,14 @@ enum TaskDatabase {
     /// A database error in words, with what a person can do where that is known.
     static func explain(_ error: any Error) -> String {
         guard let error = error as? DatabaseError else { return "\(error)" }
+        let damaged = """
+            the file is damaged; swe-agent data check says where, and swe-agent data export saves what can be read
+            """
         return switch error.resultCode {
-        case .SQLITE_FULL: "the disk is full"
+        case .SQLITE_FULL: "the disk is full; make room"
         case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM: "the file cannot be written; check its owner and mode"
-        case .SQLITE_CORRUPT, .SQLITE_NOTADB: "the file is damaged; restore it from a copy"
-        case .SQLITE_IOERR: "the disk reports an error"
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB: damaged
+        case .SQLITE_IOERR: "the disk reports an error; look in the system's log"
         default: error.message ?? "SQLite error \(error.resultCode.rawValue)"
         }
     }

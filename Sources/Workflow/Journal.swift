@@ -31,9 +31,12 @@ public protocol RunStore: Sendable {
     ///   - title: One line that lists show.
     ///   - input: The payload of the `submitted` event.
     ///   - idempotencyKey: Of two submissions with one key only the first makes a run.
+    ///   - client: Whose run it is, where that is known.
     /// - Returns: The id of the run: `id`, or that of the earlier run with the same key.
     /// - Throws: ``IdempotencyConflict`` where the earlier run with that key had another input.
-    func submit(id: String, title: String, input: JSONText, idempotencyKey: String?) async throws -> String
+    func submit(
+        id: String, title: String, input: JSONText, idempotencyKey: String?, client: String?
+    ) async throws -> String
 
     /// The journal of a run, to execute it or to add to it. Only one executes a run at a time.
     func journal(of id: String) async throws -> any Journal
@@ -59,6 +62,21 @@ public protocol RunStore: Sendable {
 
     /// Returns as soon as the run has an entry on disk after `sequence`; at once where it already has.
     func waitForEntry(of id: String, after sequence: Int64) async throws
+
+    /// Removes runs that have ended, with their journals.
+    ///
+    /// - Parameters:
+    ///   - before: All that ended before this; `nil` for none.
+    ///   - keepingBytes: As many more, the oldest first, as it takes for the store to be no larger; `nil` for none.
+    /// - Returns: How many were removed.
+    func removeEnded(before: Date?, keepingBytes: Int64?) async throws -> Int
+}
+
+extension RunStore {
+    /// Accepts a run of nobody in particular.
+    public func submit(id: String, title: String, input: JSONText, idempotencyKey: String?) async throws -> String {
+        try await submit(id: id, title: title, input: input, idempotencyKey: idempotencyKey, client: nil)
+    }
 }
 
 /// What lists say about a run.
@@ -70,14 +88,20 @@ public struct RunSummary: Sendable, Hashable {
     public var status: RunStatus
     public var createdAt: Date
     public var updatedAt: Date
+    /// Whose run it is, where that is known.
+    public var client: String?
 
-    public init(cursor: Int64, id: String, title: String, status: RunStatus, createdAt: Date, updatedAt: Date) {
+    public init(
+        cursor: Int64, id: String, title: String, status: RunStatus, createdAt: Date, updatedAt: Date,
+        client: String? = nil
+    ) {
         self.cursor = cursor
         self.id = id
         self.title = title
         self.status = status
         self.createdAt = createdAt
         self.updatedAt = updatedAt
+        self.client = client
     }
 }
 

@@ -94,6 +94,8 @@ extension Assembly {
             // A user namespace counts its own processes.
             coding.processes = 256
             sandbox += local.hasNetwork ? "bubblewrap, network" : "bubblewrap, no network"
+        case .landlock:
+            sandbox += local.hasNetwork ? "Landlock, network" : "Landlock, no network"
         case .none(let reason):
             if settings.coding.networkIsChosen, !local.hasNetwork {
                 throw SettingsError("SANDBOX_NETWORK=off needs bubblewrap (\(reason)): install it, or write on")
@@ -105,7 +107,8 @@ extension Assembly {
         let catalog = ModelCatalog(settings: settings.models.catalog, client: http)
         let sandboxes = ProgramSandboxes(provider: provider, interpreter: settings.coding.interpreter)
         let agent = CodingAgent(settings: coding, sandboxes: sandboxes) { name, onRetry in
-            try catalog.completingModel(named: name) ?? catalog.model(named: name, onRetry: onRetry)
+            if let model = try catalog.completingModel(named: name) { return model }
+            return RedactingModel(try catalog.model(named: name, onRetry: onRetry), settings.redaction)
         }
         return CodingParts(agent: agent, sandboxes: sandboxes, catalog: catalog, sandbox: sandbox, warning: warning)
     }

@@ -61,10 +61,12 @@ extension Assembly {
             let provider = try await LocalSandboxProvider(
                 root: absolute(settings.service.workspace), settings: local,
                 hostEnvironment: ProcessInfo.processInfo.environment)
-            if case .none(let reason) = provider.isolation, !local.hasNetwork {
+            if case .none(let reason) = provider.isolation, settings.coding.networkIsChosen, !local.hasNetwork {
                 throw SettingsError("SANDBOX_NETWORK=off needs bubblewrap (\(reason)): install it, or write on")
             }
-            if let warning = provider.warning { logger.warning("\(warning)") }
+            // The keys in this process's memory and environment are nothing for what runs beside it.
+            if case .bubblewrap = provider.isolation {} else { ProcessMemory.hide() }
+            for warning in provider.warnings { logger.warning("\(warning)") }
             return provider
         } catch let error as SandboxError {
             throw SettingsError(error.message)

@@ -23,14 +23,15 @@ extension Assembly {
             logger: logger,
             executor: EventLoopExecutor.shared,
             onReady: onReady)
+        let drain = Drain(service: service, time: .seconds(settings.service.drainSeconds))
         // Services end in the reverse order: no new tasks, no connections, no work.
-        let services: [any Service] = [TaskWorker(service: service), server, Drain(service: service)]
+        let services: [any Service] = [TaskWorker(service: service), server, drain]
         var configuration = ServiceGroupConfiguration(
             services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
             gracefulShutdownSignals: signals,
             logger: logger)
         // Clients of event streams would stay for hours.
-        configuration.maximumGracefulShutdownDuration = .seconds(5)
+        configuration.maximumGracefulShutdownDuration = drain.time + .seconds(5)
         return ServiceGroup(configuration: configuration)
     }
 
@@ -49,12 +50,13 @@ private struct TaskWorker: Service {
     }
 }
 
-/// Refuses new tasks as the first thing of a shutdown.
+/// Refuses new tasks as the first thing of a shutdown, and lets those at work end.
 private struct Drain: Service {
     let service: TaskService
+    let time: Duration
 
     func run() async throws {
         try await gracefulShutdown()
-        await service.drain()
+        await service.drain(for: time)
     }
 }

@@ -5,12 +5,15 @@ import LanguageModels
 import Logging
 import Sandboxes
 import TaskStore
+import Workflow
 
 /// The parts of the program, put together as the settings say.
 enum Assembly {
     /// A logger that writes to standard error.
     static func logger(_ settings: Settings, default level: Logger.Level) -> Logger {
-        var logger = Logger(label: "swe-agent", factory: { StreamLogHandler.standardError(label: $0) })
+        var logger = Logger(label: "swe-agent") {
+            RedactingLogHandler(StreamLogHandler.standardError(label: $0), settings.redaction)
+        }
         logger.logLevel = settings.logLevel ?? level
         return logger
     }
@@ -21,18 +24,23 @@ enum Assembly {
     static func withTaskService<Result: Sendable>(
         _ settings: Settings, logger: Logger, _ body: @Sendable (TaskService) async throws -> Result
     ) async throws -> Result {
+        if let warning = Settings.warningAboutFile() { logger.warning("\(warning)") }
         let http = HTTPClient(configuration: ModelHTTPClient.configuration)
         let result: Swift.Result<Result, any Error>
         do {
-            let limits = TaskService.Limits(running: settings.service.maxRunning, queued: settings.service.maxQueued)
+            let limits = TaskService.Limits(
+                running: settings.service.maxRunning, queued: settings.service.maxQueued,
+                perClient: settings.service.maxPerClient)
             result = .success(
                 try await withTaskExecutorPreference(EventLoopExecutor.shared) {
                     try await withSandboxes(settings, logger: logger) { sandboxes in
                         let runner = try runner(settings, sandboxes, http: http, logger: logger)
                         return try await SQLiteRunStore.withStore(in: settings.service.data) { store in
                             try await removeForgottenPods(of: sandboxes, store, settings, logger: logger)
-                            return try await body(
-                                TaskService(store: store, runner: runner, limits: limits, logger: logger))
+                            let service = TaskService(
+                                store: RedactingStore(store, settings.redaction), runner: runner, limits: limits,
+                                retention: settings.service.retention, logger: logger)
+                            return try await body(service)
                         }
                     }
                 })
@@ -44,6 +52,8 @@ enum Assembly {
             return try result.get()
         } catch let error as TaskStoreError {
             throw SettingsError("\(error)")
+        } catch let error as JournalError {
+            throw ProgramError("\(error)")
         }
     }
 
@@ -56,23 +66,34 @@ enum Assembly {
         } catch {
             throw SettingsError("\(error)")
         }
-        if settings.limits.cost != nil, settings.models.prices.price(of: try priced(settings, catalog)) == nil {
-            throw SettingsError(
-                "MAX_COST_USD needs the price of \(settings.models.name): name it in a MODEL_PRICES file")
+        for name in settings.models.catalog.fallbacks {
+            do {
+                try catalog.validate(name)
+            } catch {
+                throw SettingsError("MODEL_FALLBACK, \(name): \(error)")
+            }
         }
+        if settings.limits.cost != nil {
+            for name in try catalog.model(named: settings.models.name).possibleNames
+            where settings.models.prices.price(of: name) == nil {
+                throw SettingsError("MAX_COST_USD needs the price of \(name): name it in a MODEL_PRICES file")
+            }
+        }
+        var task = taskSettings(settings)
+        // Of a cluster's network this machine knows nothing.
+        task.hasNetwork = (sandboxes as? LocalSandboxProvider)?.hasNetwork ?? true
         return TaskRunner(
-            settings: taskSettings(settings),
+            settings: task,
             sandboxes: sandboxes,
             git: git(settings),
             prices: settings.models.prices,
             logger: logger
         ) { name in
-            try catalog.model(named: name) { retry in logger.warning("\(retry)", metadata: ["model": "\(name)"]) }
+            let model = try catalog.model(named: name) { retry in
+                logger.warning("\(retry)", metadata: ["model": "\(name)"])
+            }
+            return RedactingModel(model, settings.redaction)
         }
-    }
-
-    private static func priced(_ settings: Settings, _ catalog: ModelCatalog) throws -> String {
-        try catalog.model(named: settings.models.name).name
     }
 
     private static func git(_ settings: Settings) -> GitClient {
@@ -80,7 +101,9 @@ enum Assembly {
             identity: GitClient.Identity(name: settings.git.username, email: settings.git.email),
             credential: settings.git.token.flatMap {
                 GitCredential(token: $0.reveal(), hosts: settings.git.tokenHosts)
-            })
+            },
+            remoteHosts: settings.service.remoteHosts,
+            owner: absolute(settings.service.data))
     }
 
     private static func taskSettings(_ settings: Settings) -> TaskSettings {

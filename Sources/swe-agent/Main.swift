@@ -1,11 +1,14 @@
 import ArgumentParser
 import Foundation
 import LanguageModels
+import Sandboxes
+import Workflow
 
 /// Where the program begins and how it ends: 0 done, 1 failed, 2 wrong use or settings, 130 interrupted.
 @main
 enum Main {
     static func main() async {
+        LandlockLaunch.becomeConfined(CommandLine.arguments)
         do {
             var command = try SWEAgent.parseAsRoot()
             if var command = command as? any AsyncParsableCommand {
@@ -20,12 +23,14 @@ enum Main {
 
     /// Prints what ended the program; returns its exit code.
     private static func report(_ error: any Error) -> Int32 {
+        // Of the settings anew: the error may be about them.
+        let redact = Redaction((try? Settings.reader())?.secrets ?? [])
         switch error {
         case let error as SettingsError:
-            Terminal.error.print("swe-agent: \(error)")
+            Terminal.error.print("swe-agent: \(redact("\(error)"))")
             return 2
         case let error as ProgramError:
-            Terminal.error.print("swe-agent: \(error)")
+            Terminal.error.print("swe-agent: \(redact("\(error)"))")
             return 1
         default: break
         }
@@ -38,7 +43,7 @@ enum Main {
             Terminal.error.print(message)
             return 2
         case let code:
-            if !message.isEmpty { Terminal.error.print("swe-agent: \(error)") }
+            if !message.isEmpty { Terminal.error.print("swe-agent: \(redact("\(error)"))") }
             return code.rawValue
         }
     }

@@ -20,7 +20,6 @@ struct SWEAgent: AsyncParsableCommand {
         version: version,
         subcommands: [
             ServeCommand.self, RunCommand.self, ChatCommand.self, DemoCommand.self, TaskCommand.self, ModelCommand.self,
-            EvalCommand.self,
-            GraphCommand.self,
+            EvalCommand.self, DataCommand.self, GraphCommand.self, DoctorCommand.self,
         ])
 }

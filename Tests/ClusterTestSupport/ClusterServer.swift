@@ -23,12 +23,17 @@ struct ClusterServer: Sendable {
     private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 4)
 
     let state: ClusterState
+    /// `nil` where the cluster has no agent-sandbox.
+    let sandboxes: SandboxController?
     let port: Int
     private let channel: NIOAsyncChannel<EventLoopFuture<Upgrade>, Never>
 
-    init(state: ClusterState, folder: String) async throws {
+    init(state: ClusterState, sandboxes: SandboxController?, folder: String) async throws {
         self.state = state
-        let chain = try NIOSSLCertificate.fromPEMFile("\(folder)/cert.pem").map { NIOSSLCertificateSource.certificate($0) }
+        self.sandboxes = sandboxes
+        let chain = try NIOSSLCertificate.fromPEMFile("\(folder)/cert.pem").map {
+            NIOSSLCertificateSource.certificate($0)
+        }
         let key = try NIOSSLPrivateKey(file: "\(folder)/key.pem", format: .pem)
         let context = try NIOSSLContext(
             configuration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key)))
@@ -150,7 +155,8 @@ struct ClusterServer: Sendable {
                             "metadata": [:], "status": "Failure", "reason": "NonZeroExitCode",
                             "details": ["causes": [["reason": "ExitCode", "message": .string("\(code)")]]],
                         ]
-                    case nil: ["metadata": [:], "status": "Failure", "reason": "InternalError", "message": "no process"]
+                    case nil:
+                        ["metadata": [:], "status": "Failure", "reason": "InternalError", "message": "no process"]
                     }
                 await send(3, Array(try JSONEncoder().encode(status)))
                 var code1000 = ByteBuffer()
@@ -180,13 +186,19 @@ struct ClusterServer: Sendable {
         }
     }
 
-    private typealias Writer = NIOAsyncChannelOutboundWriter<HTTPPart<HTTPResponseHead, ByteBuffer>>
+    typealias Writer = NIOAsyncChannelOutboundWriter<HTTPPart<HTTPResponseHead, ByteBuffer>>
 
     private func respond(to head: HTTPRequestHead, _ body: ByteBuffer, _ out: Writer) async throws {
         guard let parts = URLComponents(string: head.uri) else { return }
         let path = parts.path.split(separator: "/").map(String.init)
         let query = Dictionary((parts.queryItems ?? []).map { ($0.name, $0.value ?? "") }) { $1 }
         guard Self.isAuthorized(head) else { return try await fail(401, "Unauthorized", "Unauthorized", out) }
+        if let known = try await discover(head.method, path, Data(body.readableBytesView)) {
+            return try await answer(known.1, status: known.status, out)
+        }
+        if let sandboxes, let kind = SandboxController.Kind(path: path) {
+            return try await respond(head.method, kind, path, query, Data(body.readableBytesView), sandboxes, out)
+        }
         guard path.count >= 5, path[4] == "pods" || path[4] == "events" else {
             return try await fail(404, "NotFound", "the server could not find the requested resource", out)
         }
@@ -221,7 +233,7 @@ struct ClusterServer: Sendable {
         }
     }
 
-    private static func selector(_ query: [String: String]) -> @Sendable (ManifestValue) -> Bool {
+    static func selector(_ query: [String: String]) -> @Sendable (ManifestValue) -> Bool {
         let name = query["fieldSelector"].map { String($0.dropFirst("metadata.name=".count)) }
         let label = query["labelSelector"]?.split(separator: "=", maxSplits: 1).map(String.init) ?? []
         return { object in
@@ -233,7 +245,8 @@ struct ClusterServer: Sendable {
     private func watch(
         _ query: [String: String], _ selector: @Sendable (ManifestValue) -> Bool, _ out: Writer
     ) async throws {
-        try await out.write(.head(HTTPResponseHead(version: .http1_1, status: .ok, headers: ["content-type": "application/json"])))
+        try await out.write(
+            .head(HTTPResponseHead(version: .http1_1, status: .ok, headers: ["content-type": "application/json"])))
         func line(_ value: ManifestValue) async throws {
             try await out.write(.body(ByteBuffer(bytes: try JSONEncoder().encode(value) + Data("\n".utf8))))
         }
@@ -250,7 +263,7 @@ struct ClusterServer: Sendable {
     }
 
     /// What of the restricted pod-security standard a pod breaks.
-    private static func violation(_ pod: ManifestValue) -> String? {
+    static func violation(_ pod: ManifestValue) -> String? {
         let spec = pod["spec"]
         for container in spec?["containers"]?.list ?? [] {
             let context = container["securityContext"]
@@ -269,7 +282,7 @@ struct ClusterServer: Sendable {
         try await fail(404, "NotFound", "pods \"\(name)\" not found", out)
     }
 
-    private func fail(_ status: Int, _ reason: String, _ message: String, _ out: Writer) async throws {
+    func fail(_ status: Int, _ reason: String, _ message: String, _ out: Writer) async throws {
         try await answer(
             [
                 "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": .string(reason),
@@ -277,7 +290,7 @@ struct ClusterServer: Sendable {
             ], status: status, out)
     }
 
-    private func answer(_ value: ManifestValue, status: Int = 200, _ out: Writer) async throws {
+    func answer(_ value: ManifestValue, status: Int = 200, _ out: Writer) async throws {
         try await answer(status, text: String(decoding: try JSONEncoder().encode(value), as: UTF8.self), out)
     }
 

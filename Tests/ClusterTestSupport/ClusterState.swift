@@ -28,6 +28,19 @@ public actor ClusterState {
         self.starts = starts
     }
 
+    /// The versions of the groups that the server has beside its own.
+    private(set) var groups: [String: [String]] = [:]
+    public private(set) var runtimeClasses: Set<String> = []
+    /// What the client may not do, as roles name it: `create pods/exec`.
+    public private(set) var denials: Set<String> = []
+
+    func addAgentSandbox() {
+        groups = ["agents.x-k8s.io": ["v1beta1"], "extensions.agents.x-k8s.io": ["v1beta1"]]
+    }
+
+    public func add(runtimeClass name: String) { runtimeClasses.insert(name) }
+    public func deny(_ rights: String...) { denials.formUnion(rights) }
+
     public var podNames: [String] { pods.keys.sorted() }
 
     /// Has pods with this image wait for this reason for ever.

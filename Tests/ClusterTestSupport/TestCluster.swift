@@ -9,6 +9,8 @@ import SystemPackage
 /// v4, the restricted pod-security standard. It needs bubblewrap, nsenter and openssl.
 public struct TestCluster: Sendable {
     public let state: ClusterState
+    /// `nil` where the cluster has no agent-sandbox.
+    public let sandboxes: SandboxController?
     public let port: Int
     /// A folder with `ca.pem` and `kubeconfig`.
     public let folder: String
@@ -16,13 +18,18 @@ public struct TestCluster: Sendable {
 
     /// Whether the programs that pods are made with are there.
     public static let isPossible = ["bwrap", "nsenter", "openssl"].allSatisfy { name in
-        ["/usr/bin", "/bin", "/usr/local/bin"].contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(name)") }
+        ["/usr/bin", "/bin", "/usr/local/bin"].contains {
+            FileManager.default.isExecutableFile(atPath: "\($0)/\(name)")
+        }
     }
 
     public var environment: [String: String] { ["KUBECONFIG": "\(folder)/kubeconfig"] }
 
     /// Runs a cluster for as long as `body` does; then none of its processes is left.
+    ///
+    /// - Parameter hasAgentSandbox: Whether it has the kinds of agent-sandbox, and their controller.
     public static func run<Result: Sendable>(
+        hasAgentSandbox: Bool = false,
         _ body: @escaping @Sendable (TestCluster) async throws -> Result
     ) async throws -> Result {
         let folder = FileManager.default.currentDirectoryPath + "/.build/test-clusters/\(UUID().uuidString)"
@@ -31,7 +38,9 @@ public struct TestCluster: Sendable {
         try await makeCertificates(in: folder)
         let (pods, starts) = AsyncStream.makeStream(of: TestPod.self)
         let state = ClusterState(folder: folder, starts: starts)
-        let server = try await ClusterServer(state: state, folder: folder)
+        let sandboxes = hasAgentSandbox ? SandboxController(cluster: state, violation: ClusterServer.violation) : nil
+        if hasAgentSandbox { await state.addAgentSandbox() }
+        let server = try await ClusterServer(state: state, sandboxes: sandboxes, folder: folder)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 await withTaskGroup { running in
@@ -40,8 +49,9 @@ public struct TestCluster: Sendable {
                 }
             }
             group.addTask { try await server.run() }
+            group.addTask { await sandboxes?.run() }
             defer { group.cancelAll() }
-            let cluster = TestCluster(state: state, port: server.port, folder: folder)
+            let cluster = TestCluster(state: state, sandboxes: sandboxes, port: server.port, folder: folder)
             try cluster.writeKubeconfig()
             let result = try await body(cluster)
             await state.end()

@@ -52,8 +52,14 @@ actor TestPod {
     }
 
     nonisolated func environment(of container: String) -> [String] {
-        let variables = manifest["spec"]?["containers"]?.list?.first { $0["name"]?.string == container }?["env"]?.list ?? []
-        return variables.map { "\($0["name"]?.string ?? "")=\($0["value"]?.string ?? "")" }
+        let variables =
+            manifest["spec"]?["containers"]?.list?.first { $0["name"]?.string == container }?["env"]?.list ?? []
+        func value(_ variable: ManifestValue) -> String {
+            // The only field that manifests of ours take from the pod.
+            let isName = variable["valueFrom"]?["fieldRef"]?["fieldPath"] == "metadata.name"
+            return isName ? name : variable["value"]?.string ?? ""
+        }
+        return variables.map { "\($0["name"]?.string ?? "")=\(value($0))" }
             + ["PATH=\(ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin")"]
     }
 
@@ -80,13 +86,16 @@ actor TestPod {
         for mount in container["volumeMounts"]?.list ?? [] {
             let volume = "\(folder)/\(mount["name"]?.string ?? "")"
             try FileManager.default.createDirectory(atPath: volume, withIntermediateDirectories: true)
-            arguments += [mount["readOnly"]?.bool == true ? "--ro-bind" : "--bind", volume, mount["mountPath"]?.string ?? ""]
+            arguments += [
+                mount["readOnly"]?.bool == true ? "--ro-bind" : "--bind", volume, mount["mountPath"]?.string ?? "",
+            ]
         }
         // bwrap tells of its child before that sees what it shall, so the container itself says when it runs.
         arguments += ["--", "/bin/sh", "-c", "echo \(Self.started); exec \"$@\"", "sh"]
         arguments += (container["command"]?.list ?? []).compactMap(\.string)
         _ = try await Subprocess.run(
-            .path("/bin/sh"), arguments: Arguments(["-c", "exec bwrap \"$@\" 5>&1", "sh"] + arguments), input: .none, output: .sequence, error: .discarded
+            .path("/bin/sh"), arguments: Arguments(["-c", "exec bwrap \"$@\" 5>&1", "sh"] + arguments), input: .none,
+            output: .sequence, error: .discarded
         ) { execution in
             var text = ""
             for try await buffer in execution.standardOutput {

@@ -16,6 +16,46 @@ import Testing
     private static let tasks = 20
     private static let commands = 6
 
+    /// How far the tasks may come before the service is killed.
+    private actor Gate {
+        private(set) var waiting = 0
+        private var limit = 0
+        private var waiters: [CheckedContinuation<Void, Never>] = []
+        private var observers: [CheckedContinuation<Void, Never>] = []
+
+        /// Lets the turns before `limit` pass.
+        func open(before limit: Int) {
+            self.limit = limit
+            waiting = 0
+            wake()
+        }
+
+        private func wake() {
+            for waiter in waiters { waiter.resume() }
+            waiters = []
+        }
+
+        /// Returns once the turn may pass, or the client is gone.
+        func pass(_ turn: Int) async {
+            guard turn >= limit else { return }
+            waiting += 1
+            for observer in observers { observer.resume() }
+            observers = []
+            while turn >= limit, !Task.isCancelled {
+                await withTaskCancellationHandler {
+                    await withCheckedContinuation { waiters.append($0) }
+                } onCancel: {
+                    Task { await wake() }
+                }
+            }
+        }
+
+        /// Returns once so many requests wait.
+        func wait(for count: Int) async {
+            while waiting < count { await withCheckedContinuation { observers.append($0) } }
+        }
+    }
+
     /// Each programmer appends numbered lines to a file, one command a line, and hands that in.
     private static func reply(to request: ScriptedRequest) -> ScriptedReply {
         switch request.turn {
@@ -27,27 +67,31 @@ import Testing
     @Test func everyTaskGoesOnAndNothingHappensTwice() async throws {
         try await withFolder { folder in
             try await ExampleRepository.make(at: folder + "/repository")
-            try await withScriptedProvider(foreignTurns: true, script: Self.reply) { provider in
+            let gate = Gate()
+            try await withScriptedProvider(foreignTurns: true) { request in
+                await gate.pass(request.turn)
+                return Self.reply(to: request)
+            } body: { provider in
                 let variables = [
                     "MODEL_NAME": "openai-compatible/scripted", "OPENAI_BASE_URL": provider.url + "/v1",
                     "OPENAI_API_KEY": "sk-scripted-0123456789", "SWE_AGENT_ALLOW_LOCAL_REPOS": "on",
-                    "SWE_AGENT_PORT": "0", "SWE_AGENT_MAX_RUNNING": "\(Self.tasks)",
+                    "SWE_AGENT_MAX_RUNNING": "\(Self.tasks)",
                 ]
                 let client = Client(http: provider.client)
                 var ids: [String] = []
                 // Three lives: the first is killed once it has accepted everything and is in the middle of it, the second in
                 // the middle of what is left; the third comes to the end.
                 for life in 1...3 {
-                    let calls = await provider.requests.count
-                    ids = try await Self.serve(variables, in: folder) { [ids] url in
+                    await gate.open(before: life < 3 ? 2 * life : .max)
+                    (ids, _) = try await RunningService.run(variables, in: folder, endedBy: .kill) { [ids] service in
+                        let url = service.url
                         var accepted = ids
                         while accepted.count < Self.tasks {
                             accepted.append(try await client.submit(folder + "/repository", to: url))
                         }
                         if life < 3 {
-                            while await provider.requests.count < calls + Self.tasks * 2 {
-                                try await Task.sleep(for: .milliseconds(2))
-                            }
+                            // The other half is somewhere on the way there.
+                            await gate.wait(for: Self.tasks / 2)
                         } else {
                             for id in accepted { try await client.follow(id, at: url) }
                             for id in accepted {
@@ -72,32 +116,6 @@ import Testing
                 output: .string(limit: 1 << 20))
             #expect(branches.standardOutput.split(separator: "\n").count == Self.tasks)
         }
-    }
-
-    /// Starts the service, runs `body` with its address, and kills it.
-    private static func serve(
-        _ variables: [String: String], in folder: String,
-        _ body: @escaping @Sendable (_ url: String) async throws -> [String]
-    ) async throws -> [String] {
-        let result = try await Subprocess.run(
-            .path(FilePath(Program.path)), arguments: ["serve"], environment: Program.environment(variables),
-            workingDirectory: FilePath(folder), input: .none, output: .discarded, error: .sequence
-        ) { execution in
-            var outcome: Result<[String], any Error>?
-            for try await line in execution.standardError.strings() {
-                guard outcome == nil, let match = line.firstMatch(of: /listens on (http:\/\/127\.0\.0\.1:\d+)/) else {
-                    continue
-                }
-                do {
-                    outcome = .success(try await body(String(match.1)))
-                } catch {
-                    outcome = .failure(error)
-                }
-                try execution.send(signal: .kill)
-            }
-            return outcome
-        }
-        return try #require(result.closureResult, "the service did not say where it listens").get()
     }
 
     /// As much of a client as is needed here.

@@ -1,6 +1,7 @@
 import Foundation
 import Subprocess
 import SystemPackage
+import TestSupport
 
 /// The program as users start it.
 enum Program {
@@ -11,19 +12,7 @@ enum Program {
         var errors: String
     }
 
-    /// The binary beside the one that the tests are in.
-    static let path: String = {
-        let tests =
-            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
-            ?? CommandLine.arguments[0]
-        var folder = URL(filePath: tests).deletingLastPathComponent()
-        while !FileManager.default.isExecutableFile(atPath: folder.appending(path: "swe-agent").path()),
-            folder.path() != "/"
-        {
-            folder.deleteLastPathComponent()
-        }
-        return folder.appending(path: "swe-agent").path()
-    }()
+    static let path = BuiltProgram.path
 
     /// Runs it to its end, with no settings but the given ones.
     ///
@@ -46,7 +35,7 @@ enum Program {
 
     static func environment(_ own: [String: String], onTerminal: Bool = false) -> Environment {
         var variables = own
-        variables["PATH"] = ProcessInfo.processInfo.environment["PATH"]
+        variables["PATH"] = own["PATH"] ?? ProcessInfo.processInfo.environment["PATH"]
         variables["HOME"] = own["HOME"] ?? ProcessInfo.processInfo.environment["HOME"]
         if onTerminal { variables["TERM"] = "xterm" }
         return .custom(

@@ -19,31 +19,13 @@ struct ServiceCommandTests {
             try await ExampleRepository.make(at: folder + "/calculator")
             try ExampleRepository.trajectory.write(to: URL(filePath: folder + "/recording.jsonl"))
             let variables = [
-                "MODEL_NAME": "replay/recording.jsonl", "SWE_AGENT_ALLOW_LOCAL_REPOS": "on", "SWE_AGENT_PORT": "0",
+                "MODEL_NAME": "replay/recording.jsonl", "SWE_AGENT_ALLOW_LOCAL_REPOS": "on",
                 "SWE_AGENT_API_TOKEN": token,
             ]
-            let result = try await Subprocess.run(
-                .path(FilePath(Program.path)), arguments: ["serve"], environment: Program.environment(variables),
-                workingDirectory: FilePath(folder), input: .none, output: .discarded, error: .sequence
-            ) { execution in
-                var isTried = false
-                for try await line in execution.standardError.strings() {
-                    guard !isTried, let match = line.firstMatch(of: /listens on (http:\/\/127\.0\.0\.1:\d+)/) else {
-                        continue
-                    }
-                    isTried = true
-                    let outcome: Result<Void, any Error>
-                    do {
-                        outcome = .success(try await body(String(match.1), folder + "/calculator"))
-                    } catch {
-                        outcome = .failure(error)
-                    }
-                    try execution.send(signal: .terminate)
-                    try outcome.get()
-                }
-                #expect(isTried, "the service did not say where it listens")
+            let (_, status) = try await RunningService.run(variables, in: folder) { service in
+                try await body(service.url, folder + "/calculator")
             }
-            #expect(result.terminationStatus == .exited(0))
+            #expect(status == .exited(0))
             #expect(FileManager.default.fileExists(atPath: folder + "/data/tasks.sqlite"))
         }
     }

@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import TestSupport
 import Testing
 import Workflow
 
@@ -27,7 +28,7 @@ struct TaskEventsTests {
     }
 
     /// Serves the script as long as `body` runs.
-    private func serving(_ script: Script, _ body: @escaping @Sendable (String) async throws -> Void) async throws {
+    private func serving(_ script: Script, _ body: (String) async throws -> Void) async throws {
         let router = Router()
         router.get("/agent/tasks/{id}/events") { request, context -> Response in
             guard context.parameters.get("id") == "t" else {
@@ -38,25 +39,7 @@ struct TaskEventsTests {
             let text = await script.next(after: request.headers[HTTPField.Name("Last-Event-ID")!])
             return Response(status: .ok, body: .init(byteBuffer: ByteBuffer(string: text)))
         }
-        let (ports, ready) = AsyncStream<Int>.makeStream()
-        let application = Application(
-            router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
-            onServerRunning: { ready.yield($0.localAddress?.port ?? 0) })
-        try await withThrowingTaskGroup(of: Bool.self) { group in
-            defer { group.cancelAll() }
-            group.addTask {
-                try await application.run()
-                return false
-            }
-            group.addTask {
-                for await port in ports {
-                    try await body("http://127.0.0.1:\(port)")
-                    break
-                }
-                return true
-            }
-            while try await group.next() == false {}
-        }
+        try await withLoopbackServer(router.buildResponder()) { port in try await body("http://127.0.0.1:\(port)") }
     }
 
     @Test func aStreamThatBreaksOffGoesOnWhereItWas() async throws {

@@ -164,22 +164,71 @@ import Testing
     }
 
     @Test func promptLookupSavesPassesWhereTextRepeats() async throws {
-        // Greedy continuations of this model run in a circle when nothing keeps them from it.
         let fixture = Fixture(name: "codegen")
         let prompt = try fixture.reference().prompt
         try await withTemporaryFolder { folder in
             let model = try await fixture.model(cache: folder)
             var options = Self.greedy
-            options.maxNewTokens = 88
-            let plain = try await model.generate(tokens: prompt, options: options).completions()[0]
-            let circle = prompt + plain.tokens.prefix(40)
-            options.maxNewTokens = 20
+            options.maxNewTokens = 2 * prompt.count
+            options.forcedTokens = prompt + prompt
             options.promptLookup = true
-            let repeated = Array(circle.suffix(30)) + circle.suffix(30)
-            let guessed = try await model.generate(tokens: repeated, options: options).completions()[0]
-            options.promptLookup = false
-            let expected = try await model.generate(tokens: repeated, options: options).completions()[0]
-            #expect(guessed.tokens == expected.tokens)
+            let guessed = try await model.generate(tokens: prompt, options: options).completions()[0]
+            #expect(guessed.tokens == prompt + prompt)
+            #expect(guessed.timings.passes < prompt.count)
+        }
+    }
+
+    // MARK: Prompts that begin alike
+
+    @Test(arguments: Fixture.all) func aConversationIsReadFromWhereItWasLeft(_ fixture: Fixture) async throws {
+        let prompt = try fixture.reference().prompt
+        try await withTemporaryFolder { folder in
+            let model = try await fixture.model(.int8, cache: folder)
+            var options = Self.greedy
+            let first = try await model.generate(tokens: prompt, options: options).completions()[0]
+            #expect(first.timings.reusedTokens == 0)
+            // The reply, and another turn; then another one in its place, shorter than what is known.
+            for turn in [[7, 8, 9, 10, 11], [9, 8]] {
+                let longer = prompt + first.tokens + turn
+                options.reusesPrefixes = true
+                let reused = try await model.generate(tokens: longer, options: options).completions()[0]
+                #expect(reused.timings.reusedTokens >= prompt.count + first.tokens.count - 1)
+                #expect(reused.timings.reusedTokens < longer.count)
+                options.reusesPrefixes = false
+                let read = try await model.generate(tokens: longer, options: options).completions()[0]
+                #expect(read.timings.reusedTokens == 0)
+                #expect(reused.tokens == read.tokens)
+            }
+        }
+    }
+
+    @Test func requestsAtTheSameTimeReadWhatTheyHaveInCommonOnce() async throws {
+        let fixture = Fixture(name: "llama")
+        let prompt = try fixture.reference().prompt
+        let other = Array(prompt.dropLast(4)) + [9, 9, 9]
+        try await withTemporaryFolder { folder in
+            let model = try await fixture.model(cache: folder)
+            var options = Self.greedy
+            options.reusesPrefixes = false
+            var alone: [[Int]] = []
+            for tokens in [prompt, other] {
+                alone += try await model.generate(tokens: tokens, options: options).completions().map(\.tokens)
+            }
+            // The first is cancelled where it may be: the others have to go on without it.
+            for isCancelled in [false, true] {
+                let first = Task {
+                    try await model.generate(tokens: prompt, options: Self.greedy).completions()[0].tokens
+                }
+                if isCancelled { first.cancel() }
+                async let second = model.generate(tokens: prompt, options: Self.greedy).completions()[0]
+                async let third = model.generate(tokens: other, options: Self.greedy).completions()[0]
+                let found = try await [second, third]
+                #expect(found.map(\.tokens) == alone)
+                if !isCancelled {
+                    #expect(try await first.value == alone[0])
+                    #expect(found.contains { $0.timings.reusedTokens > 0 })
+                }
+            }
         }
     }
 

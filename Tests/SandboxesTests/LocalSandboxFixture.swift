@@ -1,5 +1,6 @@
 import Foundation
 import Sandboxes
+import TestSupport
 
 /// A provider of local sandboxes in a directory of its own.
 struct LocalSandboxFixture: Sendable {
@@ -13,6 +14,13 @@ struct LocalSandboxFixture: Sendable {
     static let hasBubblewrap = ["/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap"]
         .contains { FileManager.default.isExecutableFile(atPath: $0) }
 
+    /// Whether the kernel lets processes confine themselves.
+    static func hasLandlock() async throws -> Bool {
+        let found = try? await SandboxIsolation.detect(
+            .landlock, path: "/usr/bin:/bin", confiningProgram: BuiltProgram.path)
+        return found != nil
+    }
+
     static func use<Result>(
         _ isolation: SandboxIsolation.Choice,
         configure: (inout LocalSandboxSettings, _ directory: String) -> Void = { _, _ in },
@@ -25,7 +33,7 @@ struct LocalSandboxFixture: Sendable {
             + String(UInt64.random(in: .min ... .max), radix: 16)
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        var settings = LocalSandboxSettings(isolation: isolation)
+        var settings = LocalSandboxSettings(isolation: isolation, confiningProgram: BuiltProgram.path)
         configure(&settings, directory)
         var host = ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin", "HOME": NSHomeDirectory()]
         host.merge(environment) { $1 }

@@ -17,7 +17,7 @@ import Testing
                 let names = try await sandbox.run(SandboxCommand("compgen -e"))
                 // The last four are bash's own; the marker is needed where nothing else holds processes together.
                 var allowed: Set = ["PATH", "LANG", "HOME", "TERM", "PASSED", "PWD", "OLDPWD", "SHLVL", "_"]
-                if isolation == .none { allowed.insert("SWE_AGENT_PROCESS") }
+                allowed.insert("SWE_AGENT_PROCESS")
                 let seen = Set(names.output.split(separator: "\n").map(String.init))
                 #expect(seen.isSubset(of: allowed), "\(seen)")
                 #expect(seen.isSuperset(of: ["PATH", "LANG", "HOME", "TERM", "PASSED"]))
@@ -157,10 +157,14 @@ import Testing
     @Test func saysWhetherItIsolates() async throws {
         try await LocalSandboxFixture.use(.none) { fixture in
             #expect(fixture.provider.isolation == .none(reason: "it is switched off"))
-            #expect(fixture.provider.warning?.contains("without isolation") == true)
+            #expect(fixture.provider.warnings.contains { $0.contains("without isolation") })
         }
         let withoutBubblewrap = try await SandboxIsolation.detect(.auto, path: "/no/such")
-        #expect(withoutBubblewrap == .none(reason: "bubblewrap (bwrap) is not installed"))
+        guard case .none(let reason) = withoutBubblewrap else {
+            Issue.record("\(withoutBubblewrap)")
+            return
+        }
+        #expect(reason.hasPrefix("bubblewrap (bwrap) is not installed"))
         let error = await #expect(throws: SandboxError.self) {
             try await SandboxIsolation.detect(.bubblewrap, path: "/no/such")
         }

@@ -18,7 +18,9 @@ struct PodSandboxTests {
         try await TestCluster.run { cluster in
             try await cluster.withClient { client in
                 try await body(
-                    cluster, PodSandboxProvider(client: client, settings: settings, state: cluster.folder + "/state", logger: Self.logger))
+                    cluster,
+                    PodSandboxProvider(
+                        client: client, settings: settings, state: cluster.folder + "/state", logger: Self.logger))
             }
         }
     }
@@ -120,7 +122,8 @@ struct PodSandboxTests {
                 _ = try await sandbox.run(SandboxCommand("git add -A; git commit -qm third; git stash list"))
                 await cluster.state.evict("swe-agent-a-2", reason: "Preempted")
                 #expect(try await sandbox.readFile("repo/large", limit: 2_000_000).count == 1_000_000)
-                let log = try await sandbox.run(SandboxCommand("git log --format=%s; git status --short; git fsck 2>&1"))
+                let log = try await sandbox.run(
+                    SandboxCommand("git log --format=%s; git status --short; git fsck 2>&1"))
                 #expect(log.output.hasPrefix("third\nsecond\nfirst\n"))
                 #expect(log.output.contains("missing") == false, "\(log.output)")
             }
@@ -128,7 +131,9 @@ struct PodSandboxTests {
             // The next service comes to the same.
             try await provider.withSandbox(id: "a") { sandbox in
                 _ = try await sandbox.provide(repository: mirror)
-                #expect(try await sandbox.run(SandboxCommand("cat repo/file", directory: "/workspace")).output == "one\ntwo\nthree\n")
+                #expect(
+                    try await sandbox.run(SandboxCommand("cat repo/file", directory: "/workspace")).output
+                        == "one\ntwo\nthree\n")
             }
             try await provider.remove(id: "a")
             #expect(await cluster.state.podNames == [])
@@ -202,7 +207,8 @@ struct PodSandboxTests {
             for id in ["old", "open"] { try await provider.withSandbox(id: id) { try await $0.start() } }
             try await cluster.withClient { client in
                 let other = try PodSandboxProvider(
-                    client: client, settings: PodSandboxSettings(image: "worker"), state: cluster.folder + "/other", logger: Self.logger)
+                    client: client, settings: PodSandboxSettings(image: "worker"), state: cluster.folder + "/other",
+                    logger: Self.logger)
                 try await other.withSandbox(id: "theirs") { try await $0.start() }
             }
             try await provider.removeAll(except: ["open"])

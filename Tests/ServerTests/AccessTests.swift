@@ -43,6 +43,26 @@ import Testing
         }
     }
 
+    @Test func aClientMayHaveSoManyTasks() async throws {
+        var options = TestService.Options(limits: .init(running: 0, queued: 100, perClient: 2))
+        options.access = Access(tokens: [Self.first, Self.second])
+        try await TestService.run(options, script: { _ in .hang }) { test in
+            func submit(_ token: String) async throws -> TestService.Answer {
+                try await test.send(
+                    "POST", "/agent/tasks", #"{"goal":"x","repo_url":"https://example.com/r.git"}"#,
+                    headers: [("Authorization", "Bearer \(token)")])
+            }
+            var ids: [String] = []
+            for _ in 0..<2 { ids += [try #require(try await submit(Self.first).json?["task_id"]?.string)] }
+            let refused = try await submit(Self.first)
+            #expect(refused.status == 429)
+            #expect(refused.errorCode == "too_many_tasks")
+            #expect(refused.headers["retry-after"].flatMap(Int.init) != nil)
+            // Others are not held up by it, and a task that has ended makes room.
+            #expect(try await submit(Self.second).status == 202)
+        }
+    }
+
     @Test func isNotReachedByAnotherName() async throws {
         try await serve(Access(hosts: ["localhost", "127.0.0.1", "[::1]"])) { test in
             for host in ["localhost", "LOCALHOST:80", "127.0.0.1:1", "[::1]:8000", "[::1]"] {

@@ -23,10 +23,14 @@ struct TestService: Sendable {
     struct Options: Sendable {
         var limits = TaskService.Limits(running: 4, queued: 100)
         var settings: @Sendable (inout TaskSettings) -> Void = { _ in }
+        var models: @Sendable (inout ModelSettings) -> Void = { _ in }
         var prices = PriceTable.builtIn
         var modelID = "openai/gpt-4.1"
         var token: String?
+        var remoteHosts = RemoteHosts.all
         var access = Access()
+        /// Whether conversations may hold turns of other models.
+        var hasForeignTurns = false
         /// Where data and workspaces are; a folder of the run's own where it is not given.
         var folder: String?
     }
@@ -38,14 +42,16 @@ struct TestService: Sendable {
     ) async throws {
         let folder = options.folder ?? NSTemporaryDirectory() + "service-\(UUID().uuidString)"
         defer { if options.folder == nil { try? FileManager.default.removeItem(atPath: folder) } }
-        try await withScriptedProvider(script: script) { provider in
+        try await withScriptedProvider(foreignTurns: options.hasForeignTurns, script: script) { provider in
             let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             var settings = TaskSettings(repositories: folder + "/data/repositories", model: options.modelID)
             settings.allowLocalRepositories = true
             options.settings(&settings)
             var sandbox = LocalSandboxSettings()
             sandbox.hiddenDirectories = [folder + "/data"]
-            let catalog = ModelCatalog(settings: provider.settings, client: provider.client)
+            var models = provider.settings
+            options.models(&models)
+            let catalog = ModelCatalog(settings: models, client: provider.client)
             let runner = TaskRunner(
                 settings: settings,
                 sandboxes: try await LocalSandboxProvider(
@@ -53,7 +59,8 @@ struct TestService: Sendable {
                     hostEnvironment: ProcessInfo.processInfo.environment),
                 git: GitClient(
                     identity: .init(name: "swe-agent-bot", email: "bot@example.com"),
-                    credential: options.token.flatMap { GitCredential(token: $0) }),
+                    credential: options.token.flatMap { GitCredential(token: $0) },
+                    remoteHosts: options.remoteHosts),
                 prices: options.prices,
                 logger: logger
             ) { try catalog.model(named: $0) }

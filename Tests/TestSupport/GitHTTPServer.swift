@@ -16,16 +16,24 @@ public struct GitHTTPServer: Sendable {
         public var status: Int?
         /// Whether requests are never answered.
         public var hangs = false
+        /// Called before git does what a request asks for, and again once it is done and not yet answered.
+        public var observe: @Sendable (Received, Moment) async -> Void
 
         public init(
             login: (username: String, password: String)? = nil, redirect: String? = nil, status: Int? = nil,
-            hangs: Bool = false
+            hangs: Bool = false, observe: @escaping @Sendable (Received, Moment) async -> Void = { _, _ in }
         ) {
             self.login = login
             self.redirect = redirect
             self.status = status
             self.hangs = hangs
+            self.observe = observe
         }
+    }
+
+    /// Where a request stands.
+    public enum Moment: String, Sendable, CaseIterable {
+        case asked, done
     }
 
     /// A request that came in.
@@ -44,10 +52,10 @@ public struct GitHTTPServer: Sendable {
     public var received: [Received] { get async { await log.received } }
 
     /// Serves the bare repositories below `root` as long as `body` runs.
-    public static func serving<Result: Sendable>(
+    public static func serving<Result>(
         _ root: String,
         behaviour: Behaviour = Behaviour(),
-        _ body: @Sendable @escaping (GitHTTPServer) async throws -> Result
+        _ body: (GitHTTPServer) async throws -> Result
     ) async throws -> Result {
         let log = RequestLog()
         return try await withLoopbackServer({ request in
@@ -63,7 +71,8 @@ extension GitHTTPServer {
         to request: Request, root: String, behaviour: Behaviour, log: RequestLog
     ) async throws -> Response {
         let authorization = request.headers[.authorization]
-        await log.add(Received(path: request.uri.string, authorization: authorization))
+        let received = Received(path: request.uri.string, authorization: authorization)
+        await log.add(received)
         if behaviour.hangs { try await Task.sleep(for: .seconds(600)) }
         if let login = behaviour.login {
             let expected = "Basic " + Data("\(login.username):\(login.password)".utf8).base64EncodedString()
@@ -94,9 +103,11 @@ extension GitHTTPServer {
             environment["GIT_PROTOCOL"] = value
         }
         let body = try await request.body.collect(upTo: 64 << 20)
+        await behaviour.observe(received, .asked)
         let result = try await Subprocess.run(
             .name("git"), arguments: ["http-backend"], environment: .custom(environment),
             input: .array(Array(body.readableBytesView)), output: .bytes(limit: 64 << 20), error: .discarded)
+        await behaviour.observe(received, .done)
         return response(fromCGI: result.standardOutput)
     }
 

@@ -1,34 +1,50 @@
-import Hummingbird
+public import Hummingbird
 import Logging
 import NIOCore
+import ServiceLifecycle
 
 /// Answers HTTP requests on a free port of loopback as long as `body` runs.
-func withLoopbackServer<Result: Sendable>(
+public func withLoopbackServer<Result>(
     _ respond: @escaping @Sendable (Request) async throws -> Response,
-    _ body: @Sendable @escaping (_ port: Int) async throws -> Result
+    _ body: (_ port: Int) async throws -> Result
 ) async throws -> Result {
-    let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
+    try await withLoopbackServer(
+        CallbackResponder<BasicRequestContext> { request, _ in try await respond(request) }, body)
+}
+
+/// Answers HTTP requests on a free port of loopback as long as `body` runs.
+///
+/// The clients should be gone when `body` returns. Requests that are still worked on then are cancelled.
+public func withLoopbackServer<Result>(
+    _ responder: some HTTPResponder<BasicRequestContext>,
+    _ body: (_ port: Int) async throws -> Result
+) async throws -> Result {
+    // Connections that are cut on purpose are no errors.
+    let logger = Logger(label: "loopback") { _ in SwiftLogNoOpLogHandler() }
+    let (ports, source) = AsyncStream.makeStream(of: Int.self)
     let application = Application(
-        responder: CallbackResponder<BasicRequestContext> { request, _ in try await respond(request) },
-        configuration: .init(address: .hostname("127.0.0.1", port: 0)),
-        onServerRunning: { continuation.yield($0.localAddress?.port ?? 0) },
-        // Connections that are cut on purpose are no errors.
-        logger: Logger(label: "loopback", factory: { _ in SwiftLogNoOpLogHandler() }))
-    return try await withThrowingTaskGroup(of: Result?.self) { group in
+        responder: responder,
+        configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
+        onServerRunning: { channel in source.yield(channel.localAddress!.port!) },
+        logger: logger)
+    var configuration = ServiceGroupConfiguration(services: [application], logger: logger)
+    configuration.maximumGracefulShutdownDuration = .milliseconds(100)
+    let service = ServiceGroup(configuration: configuration)
+    return try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask {
-            // Run without a service group, so that no signal handlers are installed in the tests' process.
-            try await application.run()
-            return nil
+            defer { source.finish() }
+            try await service.run()
         }
-        group.addTask {
-            var iterator = ports.makeAsyncIterator()
-            guard let port = await iterator.next() else { throw CancellationError() }
-            return try await body(port)
+        let result: Swift.Result<Result, any Error>
+        do {
+            guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
+            result = .success(try await body(port))
+        } catch {
+            result = .failure(error)
         }
-        defer { group.cancelAll() }
-        while let result = try await group.next() {
-            if let result { return result }
-        }
-        throw CancellationError()
+        // Not cancelled outright: that loses, or trips over, a connection that is just coming in.
+        await service.triggerGracefulShutdown()
+        while case .some(.failure) = await group.nextResult() {}
+        return try result.get()
     }
 }

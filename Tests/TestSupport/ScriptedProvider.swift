@@ -1,9 +1,5 @@
 public import AsyncHTTPClient
-import Hummingbird
 public import LanguageModels
-import Logging
-import NIOCore
-import ServiceLifecycle
 
 /// A provider of models on loopback that says what a script tells it to, and checks every request strictly.
 ///
@@ -56,37 +52,21 @@ public func withScriptedProvider<Result: Sendable>(
     body: (ScriptedProvider) async throws -> Result
 ) async throws -> Result {
     let log = ScriptedProviderLog()
-    let (ports, portsSource) = AsyncStream.makeStream(of: Int.self)
     let (abandonments, abandonmentsSource) = AsyncStream.makeStream(of: Void.self)
     let responder = ScriptedResponder(
         key: key, script: script, foreignTurns: foreignTurns, log: log, onAbandonment: { abandonmentsSource.yield() })
-    let logger = Logger(label: "scripted provider") { _ in SwiftLogNoOpLogHandler() }
-    let application = Application(
-        responder: responder,
-        configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
-        onServerRunning: { channel in portsSource.yield(channel.localAddress!.port!) },
-        logger: logger)
-    let service = ServiceGroup(configuration: ServiceGroupConfiguration(services: [application], logger: logger))
-    let client = HTTPClient(configuration: ModelHTTPClient.configuration)
-
-    return try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask {
-            defer { portsSource.finish() }
-            try await service.run()
-        }
+    return try await withLoopbackServer(responder) { port in
+        let client = HTTPClient(configuration: ModelHTTPClient.configuration)
         let result: Swift.Result<Result, any Error>
         do {
-            guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
             result = .success(
                 try await body(
                     ScriptedProvider(port: port, key: key, client: client, abandonments: abandonments, log: log)))
         } catch {
             result = .failure(error)
         }
-        // The client first: a server that is cancelled while a connection comes in would crash.
+        // Before the server ends: it waits for its clients to go.
         try await client.shutdown()
-        await service.triggerGracefulShutdown()
-        try await group.waitForAll()
         return try result.get()
     }
 }

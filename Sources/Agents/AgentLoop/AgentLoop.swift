@@ -40,6 +40,7 @@ struct AgentLoop: Sendable {
             try await ModelCall.make(request, saying: messages.unanswered, to: model, within: budget)
         }
         await budget.settle(call)
+        if let standIn = call.reply.standIn { try await run.log("\(standIn) stood in for \(model.name)") }
         return call.reply
     }
 

@@ -48,8 +48,10 @@ actor Budget {
         while tokens >= Self.leastOutputTokens {
             var smaller = request
             smaller.maxOutputTokens = tokens
-            guard let price = prices.reserve(for: smaller, model: model.name) else { break }
-            if price <= left { return tokens }
+            // Whichever model answers, its price must be known and fit.
+            let costs = model.possibleNames.map { prices.reserve(for: smaller, model: $0) }
+            guard costs.allSatisfy({ $0 != nil }) else { break }
+            if costs.allSatisfy({ $0! <= left }) { return tokens }
             tokens /= 2
         }
         throw TaskFailure(

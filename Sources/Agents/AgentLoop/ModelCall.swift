@@ -39,7 +39,7 @@ struct ModelCall: Codable, Sendable {
                 system: request.messages.count == 1 ? request.system : nil,
                 said: said.isEmpty ? nil : said,
                 reply: reply,
-                costUSD: budget.prices.cost(of: reply.usage, model: model.name),
+                costUSD: budget.prices.cost(of: reply.usage, model: reply.standIn ?? model.name),
                 seconds: (clock.now - start).seconds)
         } catch let error as ModelError {
             throw TaskFailure(.model, "the model \(model.name) failed: \(error.message)")

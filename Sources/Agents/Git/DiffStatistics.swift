@@ -130,7 +130,8 @@ private struct DiffReader {
         let ranges = line.split(separator: UInt8(ascii: " ")).dropFirst().prefix(2)
         let counts = ranges.map { range in
             let numbers = range.dropFirst().split(separator: UInt8(ascii: ","))
-            return numbers.count < 2 ? 1 : Int(String(decoding: numbers[1], as: UTF8.self)) ?? 0
+            // What is negative or larger than any patch counts for nothing.
+            return numbers.count < 2 ? 1 : Int(UInt32(String(decoding: numbers[1], as: UTF8.self)) ?? 0)
         }
         (oldLines, newLines) = counts.count == 2 ? (counts[0], counts[1]) : (0, 0)
     }

@@ -5,7 +5,7 @@ extension GitClient {
     /// Makes a commit of a patch, and a branch that points at it, in a mirror.
     ///
     /// No file of the repository is ever written: the patch is applied to an index of its own, and git refuses names
-    /// that leave the tree or lie in `.git`.
+    /// that leave the tree or lie in `.git`. The mirror has no other writer, so a lock that is there was left by a crash.
     ///
     /// - Returns: The commit.
     /// - Throws: ``GitError`` with kind `.invalidPatch` where the patch cannot be applied to `base`.
@@ -24,6 +24,7 @@ extension GitClient {
             "$0" apply --cached --binary --whitespace=nowarn - || exit 4
             tree=$("$0" write-tree) &&
             commit=$(printf '%s\\n' "$3" | "$0" commit-tree "$tree" -p "$1" -F -) &&
+            rm -f -- "refs/heads/$2.lock" &&
             "$0" update-ref "refs/heads/$2" "$commit" && printf '%s' "$commit"
             """
         let outcome = try await runLocal(

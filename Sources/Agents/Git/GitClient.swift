@@ -19,32 +19,45 @@ public struct GitClient: Sendable {
 
     private let executable: String
     private let credential: GitCredential?
+    private let remoteHosts: RemoteHosts
     private let networkTimeout: Duration
     private let localTimeout: Duration
     private let hostEnvironment: [String: String]
+    private let owner: String?
     let identity: Identity
 
     /// - Parameters:
     ///   - executable: The git program: a path, or a name to look for in `PATH`. Git 2.32 or newer.
     ///   - identity: Author and committer of commits.
     ///   - credential: The login for HTTP remotes, if there is one.
+    ///   - remoteHosts: The hosts that repositories may be on.
     ///   - networkTimeout: How long a clone, push or look at a remote may take.
     ///   - localTimeout: How long making a commit may take.
     ///   - environment: What the service was started with. Only the path, proxies, certificates and the SSH agent are used.
+    ///   - owner: The data directory that git works for; see ``killLeftovers()``.
     public init(
         executable: String = "git",
         identity: Identity,
         credential: GitCredential? = nil,
+        remoteHosts: RemoteHosts = RemoteHosts(),
         networkTimeout: Duration = .seconds(600),
         localTimeout: Duration = .seconds(120),
-        environment: [String: String] = ProcessInfo.processInfo.environment
+        environment: [String: String] = ProcessInfo.processInfo.environment,
+        owner: String? = nil
     ) {
         self.executable = executable
         self.identity = identity
         self.credential = credential
+        self.remoteHosts = remoteHosts
         self.networkTimeout = networkTimeout
         self.localTimeout = localTimeout
         self.hostEnvironment = environment
+        self.owner = owner
+    }
+
+    /// Ends what git of a service that was killed still does for the same data directory, before it is done again.
+    public func killLeftovers() {
+        if let owner { HostCommand.killAll(ownedBy: owner) }
     }
 }
 
@@ -57,6 +70,17 @@ extension GitClient {
         if url.transport != .http { environment.merge(kept(Self.proxyVariables)) { $1 } }
 
         var settings = Self.settings
+        let addresses = try await remoteHosts.check(url)
+        if !remoteHosts.allowsAll {
+            // A redirect would lead past the check. A repository that has moved has to be named by its new address.
+            settings.append(("http.followRedirects", "false"))
+        }
+        let usesProxy = Self.proxyVariables.contains { environment[$0]?.isEmpty == false }
+        if url.isHTTP, !addresses.isEmpty, !usesProxy {
+            let port = url.port ?? (url.transport == .https ? 443 : 80)
+            let list = addresses.map { $0.bytes.count == 4 ? "\($0)" : "[\($0)]" }.joined(separator: ",")
+            settings.append(("http.curloptResolve", "\(url.host):\(port):\(list)"))
+        }
         var command = HostCommand(
             executable: executable, arguments: arguments, environment: environment, directory: "/",
             timeout: networkTimeout, outputLimit: Self.outputLimit)
@@ -91,6 +115,8 @@ extension GitClient {
     }
 
     private func run(_ command: HostCommand, timeoutMessage: String) async throws -> HostCommandOutcome {
+        var command = command
+        command.owner = owner
         let outcome: HostCommandOutcome
         do {
             outcome = try await command.run()

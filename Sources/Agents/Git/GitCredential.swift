@@ -1,4 +1,4 @@
-import Foundation
+import Workflow
 
 /// The token that git logs in with over HTTP. Printing or reflecting it shows nothing.
 public struct GitCredential: Sendable, CustomStringConvertible, CustomReflectable {
@@ -35,7 +35,6 @@ public struct GitCredential: Sendable, CustomStringConvertible, CustomReflectabl
 
     /// Takes the token out of what git wrote, also as the Basic authorization that carries it.
     func scrub(_ bytes: [UInt8]) -> [UInt8] {
-        let basic = Data("\(username):\(token)".utf8).base64EncodedString()
-        return bytes.replacing(token.utf8, with: "***".utf8).replacing(basic.utf8, with: "***".utf8)
+        Redaction([token, "\(username):\(token)"])(bytes)
     }
 }

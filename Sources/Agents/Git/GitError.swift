@@ -50,6 +50,11 @@ extension GitError {
                 case (false, _): "check that the SSH key of this machine may use this repository"
                 }
             self.init(.unauthorized, "The repository's host refused the login: \(advice).")
+        } else if says("returned error: 30") {
+            self.init(
+                .unreachable,
+                "The repository's host redirects to another address, which is not followed: name the repository by that address."
+            )
         } else if says("dubious ownership") {
             self.init(
                 .failed, "The local repository belongs to another user: run as its owner, or change the owner.")

@@ -83,7 +83,8 @@ public struct WorkspaceGit: Sendable {
             patch=.git/swe-agent.patch
             export GIT_INDEX_FILE=.git/swe-agent.index
             [ ! -e "$GIT_INDEX_FILE.lock" ] || rm -f -- "$GIT_INDEX_FILE.lock"
-            cp -- .git/index "$GIT_INDEX_FILE" 2>/dev/null || git read-tree "$2" || exit
+            # With its time, by which git knows the files that changed in the second that it was written in.
+            cp -p -- .git/index "$GIT_INDEX_FILE" 2>/dev/null || git read-tree "$2" || exit
             git -c advice.addEmbeddedRepo=false add --all --ignore-errors . || echo 'not everything could be added'
             # A patch that grows past the limit, in blocks of 1024 bytes, ends git by SIGXFSZ.
             (

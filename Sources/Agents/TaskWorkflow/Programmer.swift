@@ -11,7 +11,8 @@ enum Programmer {
             round == 1 ? "PROGRAMMER: Executing plan..." : "PROGRAMMER: Working on the review's findings...")
         state.summary = try await context.converse(
             as: .programmer, round: round, .programmer, in: context.repository,
-            system: Prompts.programmer(directory: context.repository),
+            system: Prompts.programmer(
+                directory: context.repository, hasNetwork: context.settings.hasNetwork),
             task: Prompts.programTask(state, context.request), &state, run)
         let diff: WorkspaceDiff = try await run.effect("diff") {
             try await WorkspaceGit(sandbox: context.sandbox, directory: context.repository)

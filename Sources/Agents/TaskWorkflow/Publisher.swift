@@ -22,17 +22,26 @@ enum Publisher {
             return
         }
         let report: PushReport = try await run.effect("push", kind: .once) {
-            let tip = try await context.git.remoteBranch(ground.branch, of: context.remote)
-            return tip == commit ? PushReport(.pushed) : nil
+            try await hasArrived(commit, ground.branch, context) ? PushReport(.pushed) : nil
         } _: {
-            PushReport(
+            let report = PushReport(
                 of: try await context.git.push(mirror: context.mirror, to: context.remote, branch: ground.branch))
+            // The connection may break when the remote has taken the branch, and a push that a crash cut off may still be
+            // at work there while this one is refused.
+            guard [.rejected, .unreachable].contains(report.status),
+                (try? await hasArrived(commit, ground.branch, context)) == true
+            else { return report }
+            return PushReport(.pushed)
         }
         state.push = report
         try await run.log(
             report.status == .pushed
                 ? "Pushed \(ground.branch)"
                 : "The branch was not pushed: \(report.detail ?? report.status.rawValue); the patch holds the change")
+    }
+
+    private static func hasArrived(_ commit: String, _ branch: String, _ context: TaskContext) async throws -> Bool {
+        try await context.git.remoteBranch(branch, of: context.remote) == commit
     }
 }
 

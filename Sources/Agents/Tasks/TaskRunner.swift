@@ -62,7 +62,9 @@ public struct TaskRunner: Sendable {
 
     private func modelName(_ request: TaskRequest) -> String { request.model ?? settings.model }
 
-    private func mirror(_ id: String) -> String { "\(settings.repositories)/\(id).git" }
+    private static let mirrorSuffix = ".git"
+
+    private func mirror(_ id: String) -> String { "\(settings.repositories)/\(id)\(Self.mirrorSuffix)" }
 
     private func work(
         on request: TaskRequest, _ id: String, _ journal: any Journal, spent: Duration
@@ -144,6 +146,18 @@ public struct TaskRunner: Sendable {
         }
         try await journal.record(RunEvent(.finished, detail: status.rawValue, payload: JSONText(result)))
         if !settings.keepWorkspaces { await removeFiles(of: id) }
+    }
+
+    /// Ends and removes what a service that was killed left behind: programs that still run for it, and the files of
+    /// tasks that had ended.
+    func clearLeftovers(endedAmong hasEnded: (_ id: String) async throws -> Bool) async throws {
+        git.killLeftovers()
+        guard !settings.keepWorkspaces else { return }
+        let mirrors = (try? FileManager.default.contentsOfDirectory(atPath: settings.repositories)) ?? []
+        let ids = mirrors.filter { $0.hasSuffix(Self.mirrorSuffix) }.map {
+            String($0.dropLast(Self.mirrorSuffix.count))
+        }
+        for id in try await Set(ids + sandboxes.existing()) where try await hasEnded(id) { await removeFiles(of: id) }
     }
 
     /// Removes what a task that has ended left on the host.

@@ -1,4 +1,3 @@
-import DequeModule
 import Foundation
 public import Logging
 public import Workflow
@@ -11,33 +10,63 @@ public actor TaskService {
         public var running: Int
         /// Tasks that may wait beside those at work.
         public var queued: Int
+        /// Tasks that one client may have waiting and at work; `nil` for any number.
+        public var perClient: Int?
 
-        public init(running: Int = 4, queued: Int = 1000) {
+        public init(running: Int = 4, queued: Int = 1000, perClient: Int? = nil) {
             self.running = running
             self.queued = queued
+            self.perClient = perClient
         }
     }
 
+    /// How long tasks that have ended are kept.
+    public struct Retention: Sendable, Hashable {
+        /// Those that ended longer ago are removed; `nil` keeps them.
+        public var age: Duration?
+        /// While the store is larger, those that ended first are removed; `nil` keeps them.
+        public var bytes: Int64?
+
+        public init(age: Duration? = nil, bytes: Int64? = nil) {
+            self.age = age
+            self.bytes = bytes
+        }
+    }
+
+    /// How long a task rests that the store broke off, as when the disk is full, before it goes on.
+    private static let rest: Duration = .seconds(2)
+    private static let retentionInterval: Duration = .seconds(600)
+
     public nonisolated let store: any RunStore
     public nonisolated let limits: Limits
+    private nonisolated let retention: Retention
     private nonisolated let runner: TaskRunner
     private nonisolated let logger: Logger
 
-    private var queue: Deque<String> = []
+    private var queue = FairQueue()
     /// Tasks that are being written to the store.
     private var arriving = 0
+    private var arrivingByClient: [String: Int] = [:]
     private var running: [String: AsyncStream<Void>.Continuation] = [:]
     private var cancelled: Set<String> = []
     private var accepting = true
     private nonisolated let wakeups: AsyncStream<Void>
     private nonisolated let wakeup: AsyncStream<Void>.Continuation
+    /// Ends when no task is at work and none is started any more.
+    private nonisolated let work: AsyncStream<Never>
+    private nonisolated let workEnded: AsyncStream<Never>.Continuation
 
-    public init(store: any RunStore, runner: TaskRunner, limits: Limits = Limits(), logger: Logger) {
+    public init(
+        store: any RunStore, runner: TaskRunner, limits: Limits = Limits(), retention: Retention = Retention(),
+        logger: Logger
+    ) {
         self.store = store
         self.runner = runner
         self.limits = limits
+        self.retention = retention
         self.logger = logger
         (wakeups, wakeup) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        (work, workEnded) = AsyncStream.makeStream()
     }
 
     // MARK: - Work
@@ -46,6 +75,7 @@ public actor TaskService {
     public func run() async throws {
         try await resume()
         await withDiscardingTaskGroup { group in
+            group.addTask { await self.removeOldTasks() }
             wakeup.yield()
             for await _ in wakeups {
                 while let (id, stop) = next() {
@@ -59,17 +89,28 @@ public actor TaskService {
     /// Whether new tasks are taken; not while the service is going down.
     public var isAccepting: Bool { accepting }
 
-    /// Takes no more tasks, so that a load balancer can look elsewhere before the end.
-    public func drain() {
+    /// Takes no more tasks and starts none, so that a load balancer looks elsewhere, and lets those at work end.
+    ///
+    /// Returns when none is at work any more, or the time is over. The others go on after the next start.
+    public func drain(for time: Duration = .zero) async {
         accepting = false
+        guard !running.isEmpty, time > .zero else { return }
+        logger.notice("going down: \(running.count) tasks at work have \(time) to end")
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { for await _ in self.work {} }
+            group.addTask { try? await Task.sleep(for: time) }
+            await group.next()
+            group.cancelAll()
+        }
     }
 
     private func resume() async throws {
+        try await runner.clearLeftovers { [store] id in try await store.summary(of: id)?.status.isFinal == true }
         for summary in try await store.unfinished() {
             let snapshot = try await snapshot(of: summary.id)
             if snapshot?.cancelRequested == true { cancelled.insert(summary.id) }
-            if summary.status != .waiting || cancelled.contains(summary.id), !queue.contains(summary.id) {
-                queue.append(summary.id)
+            if summary.status != .waiting || cancelled.contains(summary.id) {
+                queue.append(summary.id, of: summary.client)
             }
         }
         if !queue.isEmpty { logger.info("going on with \(queue.count) tasks") }
@@ -77,8 +118,7 @@ public actor TaskService {
 
     /// Takes the next task from the queue, with the signal that it is to stop.
     private func next() -> (id: String, stop: AsyncStream<Void>)? {
-        guard running.count < limits.running, !queue.isEmpty else { return nil }
-        let id = queue.removeFirst()
+        guard accepting, running.count < limits.running, let id = queue.popFirst() else { return nil }
         let (stop, stopper) = AsyncStream<Void>.makeStream()
         running[id] = stopper
         return (id, stop)
@@ -87,58 +127,106 @@ public actor TaskService {
     private func work(on id: String, until stop: AsyncStream<Void>) async {
         if !cancelled.contains(id) {
             await withTaskGroup(of: Void.self) { group in
-                group.addTask { await self.execute(id) }
+                // It keeps its place while it rests, so that a store in trouble gets no more work.
+                group.addTask {
+                    while await !self.execute(id) { try? await Task.sleep(for: Self.rest) }
+                }
                 group.addTask { for await _ in stop {} }
                 await group.next()
                 group.cancelAll()
             }
         }
-        if cancelled.contains(id), !Task.isCancelled { await end(id) }
+        while cancelled.contains(id), !Task.isCancelled, await !end(id) { try? await Task.sleep(for: Self.rest) }
         running[id] = nil
+        if !accepting, running.isEmpty { workEnded.finish() }
         wakeup.yield()
     }
 
-    private nonisolated func execute(_ id: String) async {
+    /// - Returns: Whether nothing more is to be done; not so where the store was in the way.
+    private nonisolated func execute(_ id: String) async -> Bool {
         do {
             try await runner.execute(id, journal: store.journal(of: id))
+            return true
         } catch is CancellationError {
-            return
+            return true
         } catch  where Task.isCancelled {
-            return
+            return true
+        } catch let error as JournalError {
+            logger.error(
+                "a task was broken off and goes on in \(Self.rest)", metadata: ["task": "\(id)", "error": "\(error)"])
+            return false
         } catch {
             logger.error(
                 "a task was broken off and goes on after a restart", metadata: ["task": "\(id)", "error": "\(error)"])
+            return true
         }
     }
 
-    private func end(_ id: String) async {
-        cancelled.remove(id)
+    /// - Returns: Whether it has been ended.
+    private func end(_ id: String) async -> Bool {
         do {
-            guard try await store.summary(of: id)?.status.isFinal == false else { return }
-            try await runner.cancel(id, journal: store.journal(of: id))
+            if try await store.summary(of: id)?.status.isFinal == false {
+                try await runner.cancel(id, journal: store.journal(of: id))
+            }
+            cancelled.remove(id)
+            return true
         } catch {
             logger.error("a cancelled task could not be ended", metadata: ["task": "\(id)", "error": "\(error)"])
+            return false
         }
+    }
+
+    /// Removes tasks that are kept no longer, now and from time to time.
+    private nonisolated func removeOldTasks() async {
+        guard retention != Retention() else { return }
+        repeat {
+            do {
+                let count = try await store.removeEnded(
+                    before: retention.age.map { Date(timeIntervalSinceNow: -$0.seconds) },
+                    keepingBytes: retention.bytes)
+                if count > 0 { logger.info("removed \(count) tasks that are kept no longer") }
+            } catch {
+                logger.warning("old tasks could not be removed", metadata: ["error": "\(error)"])
+            }
+            try? await Task.sleep(for: Self.retentionInterval)
+        } while !Task.isCancelled
     }
 
     // MARK: - Requests
 
     /// Accepts a task; it is on disk when this returns.
     ///
-    /// - Parameter idempotencyKey: Of two submissions with one key, the second gets the first's task.
+    /// - Parameters:
+    ///   - idempotencyKey: Of two submissions with one key, the second gets the first's task.
+    ///   - client: Who submits; clients get their turns one after the other.
     /// - Returns: The task's id.
     /// - Throws: ``TaskRequestError``, ``TaskRefusal``, `IdempotencyConflict`, `JournalError`.
-    public func submit(_ request: TaskRequest, idempotencyKey: String? = nil) async throws -> String {
+    public func submit(
+        _ request: TaskRequest, idempotencyKey: String? = nil, client: String? = nil
+    ) async throws -> String {
         try runner.validate(request)
         guard accepting else { throw TaskRefusal.draining }
         guard queue.count + arriving < limits.queued else { throw TaskRefusal.queueFull(limits.queued) }
         arriving += 1
         defer { arriving -= 1 }
+        if let client, let most = limits.perClient {
+            arrivingByClient[client, default: 0] += 1
+            defer { arrivingByClient[client, default: 1] -= 1 }
+            let open = try await store.unfinished().count { $0.client == client }
+            // Those that arrive at the same time may be among them already; none is admitted beyond the limit for that.
+            guard open + arrivingByClient[client, default: 0] <= most else { throw TaskRefusal.clientFull(most) }
+            return try await accept(request, idempotencyKey: idempotencyKey, client: client)
+        }
+        return try await accept(request, idempotencyKey: idempotencyKey, client: client)
+    }
+
+    private func accept(_ request: TaskRequest, idempotencyKey: String?, client: String?) async throws -> String {
         let id = UUID().uuidString.lowercased()
         let accepted = try await store.submit(
-            id: id, title: request.goal.firstLine, input: JSONText(request), idempotencyKey: idempotencyKey)
+            id: id, title: request.goal.firstLine, input: JSONText(request), idempotencyKey: idempotencyKey,
+            client: client)
         if accepted == id {
-            queue.append(id)
+            queue.append(id, of: client)
             wakeup.yield()
         }
         return accepted
@@ -157,11 +245,16 @@ public actor TaskService {
         guard let summary = try await store.summary(of: id) else { return .unknownTask }
         guard !summary.status.isFinal else { return .notNow(summary.status) }
         guard cancelled.insert(id).inserted else { return .done }
-        try await store.journal(of: id).record(RunEvent(.cancelRequested, detail: "by request"))
+        do {
+            try await store.journal(of: id).record(RunEvent(.cancelRequested, detail: "by request"))
+        } catch {
+            cancelled.remove(id)
+            throw error
+        }
         if let stopper = running[id] {
             stopper.finish()
-        } else if !queue.contains(id) {
-            queue.append(id)
+        } else {
+            queue.append(id, of: summary.client)
             wakeup.yield()
         }
         return .done
@@ -174,7 +267,7 @@ public actor TaskService {
             return .notNow(snapshot.status)
         }
         try await store.journal(of: id).record(RunEvent(.answered, key: question.key, payload: JSONText(answer)))
-        queue.append(id)
+        queue.append(id, of: try await store.summary(of: id)?.client)
         wakeup.yield()
         return .done
     }
@@ -190,5 +283,7 @@ public actor TaskService {
 /// A task that is not taken now.
 public enum TaskRefusal: Error, Sendable, Hashable {
     case queueFull(Int)
+    /// The client has as many tasks as one may have.
+    case clientFull(Int)
     case draining
 }

@@ -18,6 +18,8 @@ public struct TaskSettings: Sendable {
     public var outputLimit = 16 * 1024
     /// Whether repositories may be named by a local path.
     public var allowLocalRepositories = false
+    /// Whether commands of the sandbox reach the network, which the model is told.
+    public var hasNetwork = false
     /// Whether branches are pushed.
     public var push = true
     /// Whether a task's clones and sandbox files are kept after it ended, to look at them.

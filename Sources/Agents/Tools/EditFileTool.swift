@@ -32,6 +32,10 @@ public struct EditFileTool: AgentTool {
             switch edit.apply(to: bytes, limit: Self.largestFile) {
             case .edited(let result, let lines):
                 try await context.sandbox.writeFile(path.absolute, result)
+                // Leaves a record that the edit is done, as that cannot always be told from the file.
+                if let id = context.commandID {
+                    _ = try await context.sandbox.run(SandboxCommand(":", timeout: context.commandTimeout, id: id))
+                }
                 return ToolOutput(Self.report(result, lines: lines, inserted: edit.newLineCount, path: path))
             case .refused(let reason):
                 return .error("edit_file: \(path.name) is unchanged: \(reason)")
@@ -54,7 +58,10 @@ public struct EditFileTool: AgentTool {
         guard let bytes = try? await context.sandbox.readFile(path.absolute, limit: Self.largestFile) else {
             return nil
         }
-        // Where the old text is gone and the new one stands, the edit had been made.
+        if let id = context.commandID, try await context.sandbox.outcome(ofCommand: id) != nil {
+            return ToolOutput("Edited \(path.name).")
+        }
+        // Where the old text is gone and the new one stands, the edit had been made, too.
         let undo = TextEdit(old: edit.new, new: edit.old, replaceAll: true)
         guard case .refused = edit.apply(to: bytes, limit: Self.largestFile),
             case .edited(_, let lines) = undo.apply(to: bytes, limit: Self.largestFile)

@@ -41,6 +41,8 @@ final class KeyValueCache {
         (layer * shape.heads + head) * 2 * capacity * shape.headSize * shape.elementSize
     }
 
+    var byteCount: Int { memory.bytes.count }
+
     /// Keeps the key and value of a head at a position.
     func store(
         layer: Int, head: Int, position: Int, key: UnsafePointer<Float>, value: UnsafePointer<Float>,

@@ -4,12 +4,16 @@
 final class DecodingSequence {
     let request: GenerationRequest
     let sample: Int
-    let cache: KeyValueCache
+    private(set) var cache: KeyValueCache
     /// The prompt and what has been generated.
     private(set) var tokens: [Int]
     /// How many of ``tokens`` the cache holds.
     private(set) var cachedCount = 0
     private(set) var completion: Completion?
+    /// The tokens of the prompt that had not to be read for this sequence.
+    private var reusedCount = 0
+    /// A sequence that reads what this one begins with, and how much of it.
+    private var leader: (sequence: DecodingSequence, count: Int)?
 
     private var sampler: Sampler
     private var lookup: PromptLookup?
@@ -19,33 +23,48 @@ final class DecodingSequence {
     private var firstTokenAt: ContinuousClock.Instant?
     private var passes = 0
 
-    init(_ request: GenerationRequest, cache: KeyValueCache) {
+    init(_ request: GenerationRequest, sample: Int, cache: KeyValueCache) {
         self.request = request
+        self.sample = sample
         self.cache = cache
-        sample = 0
         tokens = request.prompt
-        sampler = Sampler(request.options.sampling, vocabularySize: request.vocabularySize)
+        var sampling = request.options.sampling
+        sampling.seed &+= UInt64(sample)
+        sampler = Sampler(sampling, vocabularySize: request.vocabularySize)
         for token in request.prompt { sampler.note(token) }
         lookup = request.options.promptLookup ? PromptLookup() : nil
         stop = StopStrings(request.options.stop)
         text = request.textStream
     }
 
-    /// Another sample of the same prompt, which `first` has just read.
-    init(sample: Int, like first: DecodingSequence, cache: KeyValueCache) {
-        request = first.request
-        self.sample = sample
+    // MARK: What others have read
+
+    /// Begins with a cache that holds the first tokens of the prompt.
+    func begin(_ cache: KeyValueCache, count: Int) {
         self.cache = cache
-        tokens = first.request.prompt
-        cachedCount = first.cachedCount
-        var options = first.request.options.sampling
-        options.seed &+= UInt64(sample)
-        sampler = Sampler(options, vocabularySize: request.vocabularySize)
-        for token in request.prompt { sampler.note(token) }
-        lookup = first.request.options.promptLookup ? PromptLookup() : nil
-        stop = StopStrings(request.options.stop)
-        text = request.textStream
+        cachedCount = count
+        reusedCount = count
     }
+
+    /// Waits until another sequence has read as much as this one has in common with it.
+    func follow(_ leader: DecodingSequence, count: Int) {
+        self.leader = (leader, count)
+    }
+
+    /// Begins where the leader is, once it has come far enough or comes no further.
+    func followLeader() {
+        guard let (sequence, count) = leader else { return }
+        let isOver = sequence.completion != nil || !sequence.request.interest.exists
+        guard isOver || sequence.cachedCount >= count else { return }
+        let ready = min(count, sequence.cachedCount)
+        cache.copy(from: sequence.cache, count: ready)
+        begin(cache, count: ready)
+        leader = nil
+    }
+
+    var isFollowing: Bool { leader != nil }
+
+    // MARK: Passes
 
     var generatedCount: Int { tokens.count - request.prompt.count }
     var isPrefilling: Bool { firstTokenAt == nil }
@@ -79,7 +98,7 @@ final class DecodingSequence {
             else { break }
             accepted += 1
         }
-        cachedCount = completion == nil ? tokens.count - 1 : cachedCount
+        cachedCount = tokens.count - 1
         lookup?.note(accepted: accepted, of: drafts.count)
     }
 
@@ -120,8 +139,8 @@ final class DecodingSequence {
         let completion = Completion(
             sample: sample, text: completeText, tokens: Array(tokens[request.prompt.count...]), ending: ending,
             timings: Completion.Timings(
-                promptTokens: request.prompt.count, prefill: first - request.startedAt, decode: .now - first,
-                passes: passes))
+                promptTokens: request.prompt.count, reusedTokens: reusedCount, prefill: first - request.startedAt,
+                decode: .now - first, passes: passes))
         self.completion = completion
         request.output.yield(.end(completion))
     }

@@ -62,6 +62,8 @@ public struct Completion: Sendable, Hashable {
     /// Where the time of a continuation went.
     public struct Timings: Sendable, Hashable {
         public var promptTokens: Int
+        /// Those of them that had been read before, in another request or for another sample.
+        public var reusedTokens: Int
         /// From the request to the first token.
         public var prefill: Duration
         /// From the first token to the last.

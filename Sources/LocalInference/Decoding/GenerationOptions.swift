@@ -10,6 +10,9 @@ public struct GenerationOptions: Sendable, Hashable {
     /// Whether tokens are guessed from what followed the same words earlier, and several guesses checked in one pass.
     /// The continuation is the same with and without; text that repeats much of its prompt is made faster.
     public var promptLookup: Bool
+    /// Whether what earlier sequences began with is taken from them, and this one is kept for later ones. The continuation
+    /// is the same with and without; without, the speed of reading a prompt can be measured again and again.
+    public var reusesPrefixes = true
     /// Whether generation goes on past the end-of-text tokens, to measure its speed.
     public var ignoresEndTokens: Bool
 

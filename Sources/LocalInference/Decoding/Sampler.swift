@@ -98,23 +98,29 @@ extension Sampler {
 
     /// Drops the least likely candidates that are not needed to reach top-p.
     ///
-    /// Most weight is in few tokens, so only those heavier than a bound are sorted, which is lowered until it suffices.
+    /// Nothing is sorted: a nucleus may hold most of the vocabulary. The weights are counted by their highest bits, in whose
+    /// order they are, then those where the sum is reached by the next ones.
     private mutating func keepNucleus() {
-        let wanted = options.topP * candidates.reduce(0) { $0 + $1.weight }
-        var bound: Float = 1 / 16
-        var heavy: [Candidate] = []
-        repeat {
-            heavy = candidates.filter { $0.weight >= bound }
-            bound /= 16
-        } while heavy.count < candidates.count && heavy.reduce(0, { $0 + $1.weight }) < wanted
-        heavy.sort(by: Self.isBefore)
-        var sum: Float = 0
-        let end = heavy.firstIndex { candidate in
-            sum += candidate.weight
-            return sum >= wanted
+        var wanted = Double(options.topP) * candidates.reduce(0.0) { $0 + Double($1.weight) }
+        var undecided = candidates
+        candidates.removeAll(keepingCapacity: true)
+        for shift: UInt32 in [20, 10, 0] {
+            func bucket(_ candidate: Candidate) -> Int { Int(candidate.weight.bitPattern >> shift & 1023) }
+            var sums = Array(repeating: 0.0, count: 1024)
+            for candidate in undecided { sums[bucket(candidate)] += Double(candidate.weight) }
+            var last = 1023
+            while last > 0, sums[last] < wanted {
+                wanted -= sums[last]
+                last -= 1
+            }
+            candidates += undecided.lazy.filter { bucket($0) > last }
+            undecided.removeAll { bucket($0) != last }
         }
-        if let end { heavy.removeSubrange((end + 1)...) }
-        candidates = heavy
+        // These weigh the same.
+        for candidate in undecided where wanted > 0 {
+            candidates.append(candidate)
+            wanted -= Double(candidate.weight)
+        }
     }
 
     /// The logit that only `rank` - 1 others exceed.

@@ -6,7 +6,8 @@ internal import SystemPackage
 struct PodRecord: Codable, Sendable {
     /// Counts the pods of the task; each has a name of its own, as one whose node is lost can keep its name for long.
     var generation = 1
-    /// The pod's uid, once it was ready.
+    /// The pod's name and uid, once it was ready.
+    var pod: String?
     var uid: String?
     /// What the pod has of each mirror, by the mirror's path in it.
     var mirrors: [String: String] = [:]

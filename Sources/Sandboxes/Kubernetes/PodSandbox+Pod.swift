@@ -43,7 +43,9 @@ extension PodSandbox {
     func records(_ scripts: PodScripts) async throws -> CommandRecords {
         let bytes = BytesBox(limit: 16 << 20)
         try await reachable {
-            try await scripts.perform("cat -- \"$0\" 2>/dev/null || :", name: PodPlan.records) { await bytes.append($0) }
+            try await scripts.perform("cat -- \"$0\" 2>/dev/null || :", name: PodPlan.records) {
+                await bytes.append($0)
+            }
         }
         return CommandRecords(bytes: await bytes.bytes)
     }
@@ -57,7 +59,7 @@ extension PodSandbox {
         }
         self.loss = nil
         record.generation += 1
-        record.uid = nil
+        (record.pod, record.uid) = (nil, nil)
         record.mirrors = [:]
         try store.write(record)
         needsRestoring = !record.snapshots.isEmpty
@@ -72,7 +74,7 @@ extension PodSandbox {
             hasReadRecord = true
         }
         if let uid = record.uid {
-            let name = plan.name(of: id, generation: record.generation)
+            let name = record.pod ?? plan.name(of: id, generation: record.generation)
             let pod = try await existing(name)
             if let pod, pod.metadata.uid == uid, pod.metadata.deletionTimestamp == nil,
                 pod.ending(of: PodPlan.main) == nil
@@ -84,34 +86,13 @@ extension PodSandbox {
         }
         try store.write(record)
         while true {
-            let name = plan.name(of: id, generation: record.generation)
             do {
-                let manifest = plan.manifest(id: id, generation: record.generation)
-                let pod: Pod
-                do {
-                    pod = try await client.create(.pods, manifest)
-                } catch let error as KubernetesError where error.reason == "AlreadyExists" {
-                    pod = try await ours(name)
-                }
-                return try await begin(name, pod)
-            } catch is Taken {
+                return try await begin(try await source.make(id: id, generation: record.generation))
+            } catch is PodNameTaken {
                 record.generation += 1
                 try store.write(record)
             }
         }
-    }
-
-    /// The name of a pod belongs to one that cannot be used.
-    private struct Taken: Error {}
-
-    /// The pod of this name, if an earlier request of ours made it whose answer was lost.
-    private func ours(_ name: String) async throws -> Pod {
-        guard let pod = try await existing(name) else { throw Taken() }
-        guard pod.metadata.labels?[PodPlan.ownerLabel] == plan.owner else {
-            throw SandboxError(.failed, "A pod \(name) exists that belongs to someone else.")
-        }
-        guard pod.metadata.deletionTimestamp == nil, pod.ending(of: PodPlan.main) == nil else { throw Taken() }
-        return pod
     }
 
     private func existing(_ name: String) async throws -> Pod? {
@@ -122,17 +103,17 @@ extension PodSandbox {
         }
     }
 
-    private func begin(_ name: String, _ made: Pod) async throws -> String {
+    private func begin(_ name: String) async throws -> String {
         let pod: Pod
         do {
             pod = try await PodReadiness(client: client, pod: name, timeout: plan.settings.startTimeout).wait()
         } catch let error as SandboxError {
             // One that cannot start takes up room, and what keeps it from that is said.
-            try? await client.delete(.pods, name, uid: made.metadata.uid)
+            try? await source.delete(id: id, generation: record.generation)
             throw error
         }
-        let uid = pod.metadata.uid ?? made.metadata.uid ?? ""
-        record.uid = uid
+        let uid = pod.metadata.uid ?? ""
+        (record.pod, record.uid) = (name, uid)
         try store.write(record)
         use(name, uid)
         return name
@@ -152,6 +133,7 @@ extension PodSandbox {
     private func use(_ name: String, _ uid: String) {
         ready = (name, uid)
         companions.yield(.watch(pod: name, uid: uid))
+        companions.yield(.lease(generation: record.generation))
     }
 
     // MARK: - Losing a pod

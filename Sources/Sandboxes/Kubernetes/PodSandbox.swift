@@ -10,6 +10,7 @@ actor PodSandbox: ShellSandbox {
     enum Companion: Sendable {
         case shell(PodShell)
         case watch(pod: String, uid: String)
+        case lease(generation: Int)
     }
 
     /// Why a pod takes no commands any more.
@@ -23,6 +24,7 @@ actor PodSandbox: ShellSandbox {
     let id: String
     let client: KubernetesClient
     let plan: PodPlan
+    let source: any PodSource
     let store: PodRecordStore
     let logger: Logger
     let companions: AsyncStream<Companion>.Continuation
@@ -46,12 +48,13 @@ actor PodSandbox: ShellSandbox {
     var mirrors: [PodMirror] = []
 
     init(
-        id: String, client: KubernetesClient, plan: PodPlan, store: PodRecordStore, logger: Logger,
-        companions: AsyncStream<Companion>.Continuation
+        id: String, client: KubernetesClient, plan: PodPlan, source: any PodSource, store: PodRecordStore,
+        logger: Logger, companions: AsyncStream<Companion>.Continuation
     ) {
         self.id = id
         self.client = client
         self.plan = plan
+        self.source = source
         self.store = store
         self.logger = logger
         self.companions = companions

@@ -7,9 +7,10 @@ public import Logging
 /// A pod stays when a sandbox is closed, as the files of a task do, until ``remove(id:)``; the next start finds it again.
 /// The cluster ends it after ``PodSandboxSettings/lifetimeSeconds`` in any case.
 public struct PodSandboxProvider: SandboxProvider {
-    public let kind = "k8s"
+    public let kind: String
     private let client: KubernetesClient
     private let plan: PodPlan
+    private let source: any PodSource
     private let state: String
     private let logger: Logger
 
@@ -33,6 +34,16 @@ public struct PodSandboxProvider: SandboxProvider {
         } catch {
             throw SandboxError(.failed, "The directory \(state) cannot be used: \(error.localizedDescription)")
         }
+        switch settings.origin {
+        case .pods:
+            (kind, source) = ("k8s", DirectPods(client: client, plan: plan))
+        case .sandboxes:
+            kind = "agent-sandbox"
+            source = AgentSandboxPods(client: client, plan: plan, pool: nil, logger: logger)
+        case .warmPool(let name):
+            kind = "agent-sandbox"
+            source = AgentSandboxPods(client: client, plan: plan, pool: name, logger: logger)
+        }
     }
 
     public func withSandbox<Result: Sendable>(
@@ -41,7 +52,8 @@ public struct PodSandboxProvider: SandboxProvider {
         let id = try Self.checked(id)
         let (stream, companions) = AsyncStream<PodSandbox.Companion>.makeStream()
         let sandbox = PodSandbox(
-            id: id, client: client, plan: plan, store: store(of: id), logger: logger, companions: companions)
+            id: id, client: client, plan: plan, source: source, store: store(of: id), logger: logger,
+            companions: companions)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 await withTaskGroup { companions in
@@ -49,6 +61,8 @@ public struct PodSandboxProvider: SandboxProvider {
                         switch companion {
                         case .shell(let shell): companions.addTask { await shell.live() }
                         case .watch(let pod, let uid): companions.addTask { await sandbox.watch(pod, uid) }
+                        case .lease(let generation):
+                            companions.addTask { await source.keepAlive(id: id, generation: generation) }
                         }
                     }
                     companions.cancelAll()
@@ -74,7 +88,7 @@ public struct PodSandboxProvider: SandboxProvider {
         do {
             // Those before the last were lost, but one whose node is away may still be known to the cluster.
             for generation in 1...max(generations, 1) {
-                try await client.delete(.pods, plan.name(of: id, generation: generation))
+                try await source.delete(id: id, generation: generation)
             }
         } catch let error as KubernetesError {
             throw SandboxError(.failed, "The pod of the task could not be deleted: \(error.message)")
@@ -89,10 +103,7 @@ public struct PodSandboxProvider: SandboxProvider {
     /// - Parameter ids: The tasks that go on.
     public func removeAll(except ids: Set<String>) async throws {
         do {
-            let pods = try await client.list(.pods, labels: "\(PodPlan.ownerLabel)=\(plan.owner)", as: Pod.self).items
-            for pod in pods where !ids.contains(pod.metadata.labels?[PodPlan.taskLabel] ?? "") {
-                try await client.delete(.pods, pod.metadata.name, uid: pod.metadata.uid)
-            }
+            try await source.deleteAll(except: ids)
         } catch let error as KubernetesError {
             throw SandboxError(.unavailable, error.message)
         }

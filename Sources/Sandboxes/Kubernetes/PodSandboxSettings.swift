@@ -15,6 +15,18 @@ public struct PodSandboxSettings: Sendable, Hashable {
         }
     }
 
+    /// What pods are made by.
+    public enum Origin: Sendable, Hashable {
+        /// The service itself.
+        case pods
+        /// agent-sandbox, of a `Sandbox` for each task.
+        case sandboxes
+        /// agent-sandbox, of a `SandboxClaim` on the warm pool of this name; image, resources and runtime class are the
+        /// pool's.
+        case warmPool(String)
+    }
+
+    public var origin = Origin.pods
     /// The image of the pods; it needs bash, git and tar.
     public var image: String
     public var runtimeClass: String?

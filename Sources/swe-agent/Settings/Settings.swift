@@ -1,9 +1,11 @@
+import Agents
 import Foundation
 import LanguageModels
 import LocalInference
 import Logging
 import ModelHub
 import Sandboxes
+import Workflow
 
 /// Everything that can be set, read and checked once at the start.
 struct Settings: Sendable {
@@ -24,6 +26,8 @@ struct Settings: Sendable {
     var service: Service
     /// `nil` leaves it to the command.
     var logLevel: Logger.Level?
+    /// All keys and tokens that were set, to be kept out of what is written.
+    var redaction: Redaction
 
     struct Models: Sendable {
         /// The model of tasks that name none, and whether someone chose it.
@@ -69,7 +73,14 @@ struct Settings: Sendable {
         var apiTokens: [Secret]
         var maxRunning: Int
         var maxQueued: Int
+        /// Tasks that have not ended of one API token; `nil` for any number.
+        var maxPerClient: Int?
+        /// How long tasks at work may go on after the service was told to end.
+        var drainSeconds: Int
+        var retention: TaskService.Retention
         var allowLocalRepositories: Bool
+        /// Where repositories may be.
+        var remoteHosts: RemoteHosts
     }
 }
 
@@ -90,6 +101,16 @@ extension Settings {
             file: try DotEnvFile.variables(atPath: ".env"))
     }
 
+    /// A line for the log where others of this machine can read the keys in `.env`; `nil` where they cannot.
+    static func warningAboutFile(atPath path: String = ".env") -> String? {
+        guard let secrets = try? DotEnvFile.variables(atPath: path),
+            secrets.contains(where: { Variable(rawValue: $0.key)?.isSecret == true && !$0.value.isEmpty }),
+            let mode = try? FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int,
+            mode & 0o077 != 0
+        else { return nil }
+        return "\(path) holds keys and is open to other users (mode \(String(mode, radix: 8))): chmod 600 \(path)"
+    }
+
     /// Checks every variable.
     ///
     /// - Throws: ``SettingsError`` for the first that cannot be.
@@ -100,8 +121,9 @@ extension Settings {
         sandbox = try LocalSandboxSettings(reader)
         coding = try Coding(reader, sandbox: sandbox)
         limits = try Limits(reader)
-        cluster = sandboxType == .local ? nil : try Cluster(reader, taskSeconds: limits.taskSeconds)
+        cluster = sandboxType == .local ? nil : try Cluster(reader, sandboxType, taskSeconds: limits.taskSeconds)
         service = try Service(reader)
+        redaction = Redaction(reader.secrets)
         logLevel = try reader.string(.logLevel) == nil ? nil : reader.choice(.logLevel, default: .info)
     }
 }
@@ -136,6 +158,7 @@ extension ModelSettings {
             local: try LocalModels.Settings(reader),
             textProtocol: try reader.choice(.modelProtocol, default: ToolProtocol.tools) == .text,
             streaming: try reader.flag(.modelStreaming, default: true))
+        fallbacks = reader.string(.modelFallback, default: "").split { $0 == "," || $0.isWhitespace }.map(String.init)
         if let seconds = try reader.integer(.modelTimeout, in: 1...86_400) {
             timeout = .seconds(seconds)
             // A provider that may take longer may also be silent for longer, in the proportion of the defaults.
@@ -183,16 +206,19 @@ extension Settings.Git {
             }
             return Secret(text)
         }
-        tokenHosts = try Self.tokenHosts(reader)
+        tokenHosts = try Self.hosts(.gitTokenHosts, reader, default: Self.usualHosts)
         push = try reader.choice(.gitPush, default: .auto)
     }
 
-    private static func tokenHosts(_ reader: SettingsReader) throws -> Set<String>? {
-        guard let text = reader.string(.gitTokenHosts) else { return usualHosts }
+    /// A list of hosts; `nil` for all.
+    fileprivate static func hosts(
+        _ variable: Variable, _ reader: SettingsReader, default fallback: Set<String>
+    ) throws -> Set<String>? {
+        guard let text = reader.string(variable) else { return fallback }
         if text == "*" { return nil }
         let names = text.lowercased().split { $0 == "," || $0.isWhitespace }.map(String.init)
         guard !names.isEmpty, names.allSatisfy({ $0.wholeMatch(of: /[a-z0-9.-]+|\[[0-9a-f:]+\]/) != nil }) else {
-            throw reader.wrong(.gitTokenHosts, "write hosts such as git.example.com with commas between them, or *")
+            throw reader.wrong(variable, "write hosts such as git.example.com with commas between them, or *")
         }
         return Set(names)
     }
@@ -202,8 +228,29 @@ extension LocalSandboxSettings {
     fileprivate init(_ reader: SettingsReader) throws {
         self.init(
             isolation: try reader.choice(.sandboxIsolation, default: .auto),
-            hasNetwork: try reader.flag(.sandboxNetwork, default: true),
+            allowsUnisolated: try reader.flag(.sandboxAllowUnisolated, default: false),
+            confiningProgram: Self.ownProgram,
+            limits: SandboxLimits(
+                memory: try Self.limit(.sandboxMemory, reader, SandboxLimits.usual.memory, least: 64),
+                processes: try Self.limit(.sandboxProcesses, reader, SandboxLimits.usual.processes, least: 16),
+                fileSize: try Self.limit(.sandboxFileSize, reader, SandboxLimits.usual.fileSize, least: 1),
+                disk: try Self.limit(.sandboxDisk, reader, SandboxLimits.usual.disk, least: 16),
+                processors: try reader.number(.sandboxProcessors, in: 0.1...1024)),
+            hasNetwork: try reader.flag(.sandboxNetwork, default: false),
             environmentPassthrough: try reader.variableNames(.sandboxEnvironment, default: ""))
+    }
+
+    /// This program, which Landlock needs; see ``LandlockLaunch``.
+    private static var ownProgram: String? { Bundle.main.executablePath }
+
+    /// A limit of which 0 stands for none.
+    private static func limit(
+        _ variable: Variable, _ reader: SettingsReader, _ usual: Int?, least: Int
+    ) throws -> Int? {
+        guard let number = try reader.integer(variable, in: 0...1_073_741_824) else { return usual }
+        if number == 0 { return nil }
+        guard number >= least else { throw reader.wrong(variable, "write at least \(least), or 0 for no limit") }
+        return number
     }
 }
 
@@ -229,8 +276,15 @@ extension Settings.Service {
         apiTokens = try Self.apiTokens(reader)
         maxRunning = try reader.integer(.maxRunning, in: 0...1000) ?? 4
         maxQueued = try reader.integer(.maxQueued, in: 1...1_000_000) ?? 1000
+        maxPerClient = try reader.integer(.maxPerClient, in: 1...1_000_000)
+        drainSeconds = try reader.integer(.drainSeconds, in: 0...86_400) ?? 0
+        retention = TaskService.Retention(
+            age: try reader.integer(.retentionDays, in: 1...36_500).map { .seconds($0 * 86_400) },
+            bytes: try reader.integer(.retentionSize, in: 1...1_000_000_000).map { Int64($0) << 20 })
         keepWorkspaces = try reader.flag(.keepWorkspaces, default: false)
         allowLocalRepositories = try reader.flag(.allowLocalRepositories, default: false)
+        let hosts = try Settings.Git.hosts(.internalHosts, reader, default: [])
+        remoteHosts = RemoteHosts(internalHosts: hosts)
     }
 
     /// The tokens of the API, which the service asks for and of which a client sends the first.

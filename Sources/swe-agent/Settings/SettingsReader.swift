@@ -28,6 +28,14 @@ struct SettingsReader {
         ])
     }
 
+    /// The values of all variables that must never be shown, wherever they come from; of a list each element too.
+    var secrets: [String] {
+        Variable.allCases.filter(\.isSecret).flatMap { variable -> [String] in
+            guard let text = string(variable) else { return [] }
+            return [text] + text.split { $0 == "," || $0.isWhitespace }.map(String.init)
+        }
+    }
+
     func string(_ variable: Variable) -> String? {
         reader.string(forKey: ConfigKey([variable.rawValue]), isSecret: variable.isSecret)
     }

@@ -1,6 +1,7 @@
 /// The variables that configure swe-agent, from the environment or from a `.env` file; `.env.example` describes each.
 enum Variable: String, CaseIterable, Sendable {
     case modelName = "MODEL_NAME"
+    case modelFallback = "MODEL_FALLBACK"
     case openAIKey = "OPENAI_API_KEY"
     case openAIBaseURL = "OPENAI_BASE_URL"
     case openAIAPI = "OPENAI_API"
@@ -32,6 +33,12 @@ enum Variable: String, CaseIterable, Sendable {
     case sandboxIsolation = "SANDBOX_ISOLATION"
     case sandboxEnvironment = "SANDBOX_ENV_PASSTHROUGH"
     case sandboxNetwork = "SANDBOX_NETWORK"
+    case sandboxAllowUnisolated = "SANDBOX_ALLOW_UNISOLATED"
+    case sandboxMemory = "SANDBOX_MEMORY_MB"
+    case sandboxProcesses = "SANDBOX_PROCESSES"
+    case sandboxFileSize = "SANDBOX_FILE_SIZE_MB"
+    case sandboxDisk = "SANDBOX_DISK_MB"
+    case sandboxProcessors = "SANDBOX_CPUS"
 
     case k8sContext = "K8S_CONTEXT"
     case k8sNamespace = "K8S_NAMESPACE"
@@ -41,6 +48,7 @@ enum Variable: String, CaseIterable, Sendable {
     case k8sMemory = "K8S_MEMORY"
     case k8sEphemeralStorage = "K8S_EPHEMERAL_STORAGE"
     case k8sServiceAccount = "K8S_SERVICE_ACCOUNT"
+    case k8sWarmPool = "K8S_WARM_POOL"
     case k8sPodTemplate = "K8S_POD_TEMPLATE"
     case k8sStartTimeout = "K8S_START_TIMEOUT_SECONDS"
 
@@ -68,7 +76,12 @@ enum Variable: String, CaseIterable, Sendable {
     case apiToken = "SWE_AGENT_API_TOKEN"
     case maxRunning = "SWE_AGENT_MAX_RUNNING"
     case maxQueued = "SWE_AGENT_MAX_QUEUED"
+    case maxPerClient = "SWE_AGENT_MAX_TASKS_PER_CLIENT"
+    case drainSeconds = "SWE_AGENT_DRAIN_SECONDS"
+    case retentionDays = "SWE_AGENT_RETENTION_DAYS"
+    case retentionSize = "SWE_AGENT_RETENTION_MB"
     case allowLocalRepositories = "SWE_AGENT_ALLOW_LOCAL_REPOS"
+    case internalHosts = "SWE_AGENT_INTERNAL_HOSTS"
     case url = "SWE_AGENT_URL"
     case logLevel = "LOG_LEVEL"
 

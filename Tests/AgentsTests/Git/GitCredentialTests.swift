@@ -91,7 +91,7 @@ struct GitCredentialTests {
                 Issue.record("The hook refuses the push.")
                 return
             }
-            #expect(reason.contains("your token is ***"))
+            #expect(reason.contains("your token is [secret]"))
             #expect(!reason.contains("\u{1B}"))
         }
     }

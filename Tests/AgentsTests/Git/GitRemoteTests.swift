@@ -13,11 +13,13 @@ struct GitRemoteTests {
 
     static func client(
         _ executable: String = "git", token: String? = token, hosts: Set<String>? = nil,
-        timeout: Duration = .seconds(120), environment: [String: String] = ProcessInfo.processInfo.environment
+        remoteHosts: RemoteHosts = .all, timeout: Duration = .seconds(120),
+        environment: [String: String] = ProcessInfo.processInfo.environment
     ) -> GitClient {
         GitClient(
             executable: executable, identity: identity,
             credential: token.flatMap { GitCredential(token: $0, hosts: hosts) },
+            remoteHosts: remoteHosts,
             networkTimeout: timeout, environment: environment)
     }
 

@@ -39,8 +39,9 @@ struct DotEnvFileTests {
         // What stands in the comments are the defaults, but for those that say they are not.
         let examples = [
             "MODEL_PRICES", "OPENAI_BASE_URL", "SANDBOX_ENV_PASSTHROUGH", "MAX_COST_USD", "GEMINI_BASE_URL",
-            "LOCAL_THREADS",
-            // These depend on the model, and SANDBOX_NETWORK on the command.
+            "LOCAL_THREADS", "SANDBOX_CPUS", "SWE_AGENT_MAX_TASKS_PER_CLIENT", "SWE_AGENT_INTERNAL_HOSTS",
+            "MODEL_FALLBACK", "SWE_AGENT_RETENTION_DAYS", "SWE_AGENT_RETENTION_MB",
+            // These depend on the model, and whether SANDBOX_NETWORK was chosen is a setting too.
             "MODEL_SAMPLES", "MODEL_TEMPERATURE", "MODEL_TOP_P", "MODEL_REPETITION_PENALTY", "MODEL_MAX_NEW_TOKENS",
             "SANDBOX_NETWORK",
             // These depend on the machine and its user.

@@ -73,6 +73,7 @@ struct ModelBenchCommand: AsyncParsableCommand {
         let prompt = (0..<promptTokens).map { _ in Int(random.next() % UInt64(model.configuration.vocabularySize)) }
         var options = GenerationOptions(
             sampling: .greedy, maxNewTokens: min(16, newTokens), samples: batch, ignoresEndTokens: true)
+        options.reusesPrefixes = false
         if sampling == .guide {
             options.sampling = SamplingOptions(temperature: 0.1, topP: 0.9, repetitionPenalty: 1.2, seed: 1)
         }
