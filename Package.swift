@@ -115,8 +115,8 @@ let package = Package(
         .target(
             name: "KubernetesClient",
             dependencies: [
-                .asyncHTTPClient, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix, .nioSSL, .nioWebSocket,
-                .subprocess, .systemPackage, .yams,
+                .asyncHTTPClient, .nioConcurrencyHelpers, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix, .nioSSL,
+                .nioWebSocket, .subprocess, .systemPackage, .yams,
             ],
             swiftSettings: settings
         ),

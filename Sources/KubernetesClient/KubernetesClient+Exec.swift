@@ -1,4 +1,5 @@
 internal import Foundation
+internal import NIOConcurrencyHelpers
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
@@ -45,9 +46,7 @@ extension KubernetesClient {
             let current = try await credentials.get()
             let refusal: KubernetesError
             do {
-                // A handshake that is never answered would wait for ever.
-                let result = try await withTimeout(.seconds(30)) { try await handshake(uri, current, purpose) }
-                switch result {
+                switch try await handshake(uri, current, purpose) {
                 case .success(let connection): return connection
                 case .failure(let error): refusal = error
                 }
@@ -84,12 +83,14 @@ extension KubernetesClient {
         if let authorization = current.authorization { headers.add(name: "authorization", value: authorization) }
         let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: (server.path) + uri, headers: headers)
 
+        let attempt = ConnectionAttempt()
         let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connectTimeout(.seconds(15))
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
-        let upgrade = try await bootstrap.connect(host: address, port: server.port ?? (isSecure ? 443 : 80)) {
-            channel in
-            channel.eventLoop.makeCompletedFuture {
+        let port = server.port ?? (isSecure ? 443 : 80)
+        let upgrade = try await bootstrap.connect(host: address, port: port) { channel in
+            attempt.begin(channel)
+            return channel.eventLoop.makeCompletedFuture {
                 if let context {
                     try channel.pipeline.syncOperations.addHandler(
                         NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : name))
@@ -119,7 +120,9 @@ extension KubernetesClient {
                     configuration: configuration)
             }
         }
-        switch try await upgrade.get() {
+        // What was made is handed on even if the task is cancelled by now, so that who gets it can close it.
+        defer { attempt.end() }
+        switch try await withTaskCancellationHandler(operation: upgrade.get, onCancel: attempt.close) {
         case .upgraded(let connection): return .success(connection)
         case .refused(let channel): return .failure(try await Self.refusal(channel, purpose))
         }
@@ -145,6 +148,22 @@ extension KubernetesClient {
             return error
         }
     }
+}
+
+/// A connection that is being made, which ends when that takes too long: a handshake may never be answered.
+private struct ConnectionAttempt: Sendable {
+    private static let timeout = TimeAmount.seconds(30)
+
+    private let state = NIOLockedValueBox<(channel: any Channel, timeout: Scheduled<Void>)?>(nil)
+
+    func begin(_ channel: any Channel) {
+        let timeout = channel.eventLoop.scheduleTask(in: Self.timeout) { channel.close(promise: nil) }
+        state.withLockedValue { $0 = (channel, timeout) }
+    }
+
+    func end() { state.withLockedValue { $0 }?.timeout.cancel() }
+
+    func close() { state.withLockedValue { $0 }?.channel.close(promise: nil) }
 }
 
 /// Asks the other side for a sign of life, and closes the connection when it gives none.

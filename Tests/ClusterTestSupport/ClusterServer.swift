@@ -19,6 +19,9 @@ struct ClusterServer: Sendable {
         case refused(HTTPChannel, HTTPRequestHead)
     }
 
+    /// Apart from the loops of clients, so that neither waits for the other's work.
+    private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 4)
+
     let state: ClusterState
     /// `nil` where the cluster has no agent-sandbox.
     let sandboxes: SandboxController?
@@ -34,7 +37,7 @@ struct ClusterServer: Sendable {
         let key = try NIOSSLPrivateKey(file: "\(folder)/key.pem", format: .pem)
         let context = try NIOSSLContext(
             configuration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key)))
-        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        channel = try await ServerBootstrap(group: Self.group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             .bind(host: "127.0.0.1", port: 0) { channel in
@@ -123,7 +126,8 @@ struct ClusterServer: Sendable {
                 for start in stride(from: 0, to: max(data.count, 1), by: 32_768) {
                     let part = data[start..<min(start + 32_768, data.count)]
                     let frame = WebSocketFrame(fin: true, opcode: .binary, data: ByteBuffer(bytes: [channel] + part))
-                    try? await outbound.write(frame)
+                    // Waited for each time, as a loop that always has something to write comes to no reading.
+                    try? await channel.channel.writeAndFlush(frame)
                 }
             }
             await send(1, [])
