@@ -127,8 +127,9 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "swe-agent", "Agents", "ClusterTestSupport", "LanguageModels", "ModelHub", "TestSupport", "Workflow",
-                .asyncHTTPClient, .hummingbird, .httpTypes, .nioCore, .nioFoundationCompat, .nioHTTP1, .subprocess,
+                "swe-agent", "Agents", "ClusterTestSupport", "LanguageModels", "ModelHub", "Sandboxes", "TestSupport",
+                "Workflow", .asyncHTTPClient, .hummingbird, .httpTypes, .nioCore, .nioFoundationCompat, .nioHTTP1,
+                .subprocess,
                 .systemPackage,
             ],
             swiftSettings: settings

@@ -122,12 +122,13 @@ struct ClusterServer: Sendable {
         guard let target = Self.target(uri), let pod = await state.process(target.pod) else { return }
         try await channel.executeThenClose { inbound, outbound in
             let (input, bytes) = AsyncStream.makeStream(of: ByteBuffer.self)
-            @Sendable func send(_ channel: UInt8, _ data: [UInt8]) async {
+            let connection = channel.channel
+            @Sendable func send(_ stream: UInt8, _ data: [UInt8]) async {
                 for start in stride(from: 0, to: max(data.count, 1), by: 32_768) {
                     let part = data[start..<min(start + 32_768, data.count)]
-                    let frame = WebSocketFrame(fin: true, opcode: .binary, data: ByteBuffer(bytes: [channel] + part))
+                    let frame = WebSocketFrame(fin: true, opcode: .binary, data: ByteBuffer(bytes: [stream] + part))
                     // Waited for each time, as a loop that always has something to write comes to no reading.
-                    try? await channel.channel.writeAndFlush(frame)
+                    try? await connection.writeAndFlush(frame)
                 }
             }
             await send(1, [])

@@ -1,3 +1,4 @@
+import Sandboxes
 import Testing
 
 @testable import swe_agent
@@ -40,7 +41,8 @@ struct ClusterSettingsTests {
 
     @Test(arguments: [
         ("WORKER_IMAGE", "no image"), ("WORKER_IMAGE", "-x"), ("K8S_NAMESPACE", "Agents"), ("K8S_WARM_POOL", "a b"),
-        ("K8S_RUNTIME_CLASS", "../kata"), ("K8S_CPU", "1/2/3"), ("K8S_MEMORY", "much"), ("K8S_POD_TEMPLATE", "/no/such"),
+        ("K8S_RUNTIME_CLASS", "../kata"), ("K8S_CPU", "1/2/3"), ("K8S_MEMORY", "much"),
+        ("K8S_POD_TEMPLATE", "/no/such"),
         ("K8S_START_TIMEOUT_SECONDS", "0"),
     ])
     func aValueThatCannotBeIsRefusedWithItsName(name: String, value: String) throws {
