@@ -11,6 +11,9 @@ PROGRAMS += bwrap:bubblewrap
 HEADERS := /usr/include/sqlite3.h:libsqlite3-dev
 endif
 
+# What starts a cluster.
+CLUSTER_TESTS := AgentSandbox|PodSandbox|Cluster
+
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
@@ -20,10 +23,11 @@ demo: packages swift ## install, build, and watch a task from POST to a tested c
 
 test: packages swift ## install, build, run all tests, check the formatting
 	swift build --build-tests
-	@# Apart, as they keep all cores busy for long, which tests with real processes and timeouts beside them take badly.
+	@# Apart are those that keep all cores busy for long, which tests with timeouts beside them take badly.
 	swift test --skip-build --filter LocalInferenceTests
 	swift test --skip-build --no-parallel --filter FaultTests
-	swift test --skip-build --skip LocalInferenceTests --skip FaultTests
+	swift test --skip-build --filter '$(CLUSTER_TESTS)'
+	swift test --skip-build --skip LocalInferenceTests --skip FaultTests --skip '$(CLUSTER_TESTS)'
 	swift format lint --strict --recursive Sources Tests Package.swift
 	$(MAKE) check-manifests
 

@@ -81,6 +81,7 @@ let package = Package(
             name: "Server",
             dependencies: [
                 "Agents", "Workflow", .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .logging, .nioCore,
+                .nioHTTP1,
                 .serviceLifecycle,
             ],
             swiftSettings: settings

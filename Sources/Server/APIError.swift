@@ -2,6 +2,7 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import Logging
+import NIOHTTP1
 
 /// An error as the API tells it: `{"error":{"code":…,"message":…}}` with a code that stays the same.
 struct APIError: Error, HTTPResponseError {
@@ -62,6 +63,11 @@ struct ErrorMiddleware: RouterMiddleware {
             return try Self.translate(error).response(from: request, context: context)
         } catch let error as CancellationError {
             throw error
+        } catch is HTTPParserError {
+            return try APIError(
+                .badRequest, "bad_request", "the body is not what its headers say", headers: [.connection: "close"]
+            )
+            .response(from: request, context: context)
         } catch {
             context.logger.error("a request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
             return try APIError(

@@ -61,6 +61,10 @@ struct OriginMiddleware: RouterMiddleware {
         next: (Request, BasicRequestContext) async throws -> Response
     ) async throws -> Response {
         let authority = request.head.authority ?? ""
+        // The first is the authority. Another one is for whoever stands before us and reads the last.
+        guard !request.headers.contains(where: { $0.name.canonicalName == "host" }) else {
+            throw APIError(.badRequest, "bad_request", "send one Host header")
+        }
         guard access.isCalled(by: authority) else {
             throw APIError(
                 .misdirectedRequest, "wrong_host",

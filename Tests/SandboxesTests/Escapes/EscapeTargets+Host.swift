@@ -52,8 +52,10 @@ extension EscapeTargets {
         process.currentDirectoryURL = URL(filePath: "\(fixture.directory)/data")
         process.standardInput = FileHandle(forReadingAtPath: "\(fixture.directory)/data/secret")
         process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
         try process.run()
-        defer { process.terminate() }
+        // Not terminated politely: it may have inherited that SIGTERM is ignored.
+        defer { kill(process.processIdentifier, SIGKILL) }
         var line = ""
         while !line.hasSuffix("\n"), process.isRunning {
             line += String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
