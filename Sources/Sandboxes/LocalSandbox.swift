@@ -49,13 +49,13 @@ actor LocalSandbox: ShellSandbox {
         if !repositories.contains(path) {
             repositories.append(path)
             // What a sandbox sees is settled when its shell starts.
-            try await inTurn { try await killProcesses() }
+            try await turnstile.take { try await killProcesses() }
         }
         return path
     }
 
     func start() async throws {
-        try await inTurn { _ = try await readyShell() }
+        try await turnstile.take { _ = try await readyShell() }
     }
 
     func killProcesses() async throws {
@@ -81,24 +81,12 @@ actor LocalSandbox: ShellSandbox {
 
     /// Has an exchange with the shell. At the timeout and when the task is cancelled, all processes are killed.
     func talk(_ exchange: ShellExchange, timeout: Duration) async throws -> (ShellReply, timedOut: Bool) {
-        var (reply, timedOut) = try await inTurn { try await talkInTurn(exchange, timeout: timeout) }
+        var (reply, timedOut) = try await turnstile.take { try await talkInTurn(exchange, timeout: timeout) }
         if let notice, reply.shellEnded {
             reply.output.append(Array("\n\(notice)\n".utf8)[...])
             self.notice = nil
         }
         return (reply, timedOut)
-    }
-
-    private func inTurn<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
-        try await turnstile.enter()
-        do {
-            let result = try await body()
-            await turnstile.leave()
-            return result
-        } catch {
-            await turnstile.leave()
-            throw error
-        }
     }
 
     private func talkInTurn(

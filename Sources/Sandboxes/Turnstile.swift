@@ -4,6 +4,23 @@ actor Turnstile {
     private var waiting: [(number: Int, turn: AsyncStream<Void>.Continuation)] = []
     private var count = 0
 
+    /// Does something in its turn.
+    ///
+    /// - Throws: What it throws, or `CancellationError` where the task was cancelled before its turn came.
+    func take<Result: Sendable>(
+        isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Result
+    ) async throws -> Result {
+        try await enter()
+        do {
+            let result = try await body()
+            await leave()
+            return result
+        } catch {
+            await leave()
+            throw error
+        }
+    }
+
     /// Waits for the turn, which ``leave()`` ends.
     ///
     /// - Throws: `CancellationError` where the task was cancelled before its turn came; then there is nothing to leave.

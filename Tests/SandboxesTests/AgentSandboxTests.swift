@@ -41,7 +41,7 @@ struct AgentSandboxTests {
 
     @Test func conformanceOfSandboxes() async throws {
         try await Self.use(.sandboxes) { cluster, sandboxes, provider in
-            try await Self.checkConformance(of: provider)
+            try await SandboxConformance.checkAll(of: provider)
             #expect(await sandboxes?.sandboxNames == [])
             #expect(await cluster.state.podNames == [])
             #expect(provider.kind == "agent-sandbox")
@@ -52,25 +52,10 @@ struct AgentSandboxTests {
         try await Self.use(.warmPool(Self.pool)) { cluster, sandboxes, provider in
             let sandboxes = try #require(sandboxes)
             try await Self.addPool(to: sandboxes, replicas: 2)
-            try await Self.checkConformance(of: provider)
+            try await SandboxConformance.checkAll(of: provider)
             #expect(await sandboxes.claimNames == [])
             #expect(await sandboxes.sandboxNames.count == 2)
             #expect(await cluster.state.podNames.count == 2)
-        }
-    }
-
-    private static func checkConformance(of provider: PodSandboxProvider) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for check in SandboxConformance.checks {
-                group.addTask {
-                    do {
-                        try await check(provider)
-                    } catch {
-                        Issue.record(error, "\(check.name)")
-                    }
-                }
-            }
-            try await group.waitForAll()
         }
     }
 

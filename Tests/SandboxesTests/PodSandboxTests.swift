@@ -27,18 +27,7 @@ struct PodSandboxTests {
 
     @Test func conformance() async throws {
         try await Self.use { cluster, provider in
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for check in SandboxConformance.checks {
-                    group.addTask {
-                        do {
-                            try await check(provider)
-                        } catch {
-                            Issue.record(error, "\(check.name)")
-                        }
-                    }
-                }
-                try await group.waitForAll()
-            }
+            try await SandboxConformance.checkAll(of: provider)
             #expect(await cluster.state.podNames == [])
         }
     }

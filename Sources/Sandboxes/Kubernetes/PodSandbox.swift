@@ -65,14 +65,14 @@ actor PodSandbox: ShellSandbox {
         guard let id = command.id, reply.shellEnded else { return }
         let ending = reply.exitCode.map(CommandRecords.Ending.exited) ?? .timedOut
         let record = CommandRecords.record(id: id, ending: ending, directory: directory)
-        try await inTurn {
+        try await turnstile.take {
             let scripts = try await readyPod()
             try await scripts.perform(#"head -c "$1" >>"$0""#, name: PodPlan.records, input: .bytes(record))
         }
     }
 
     func outcome(ofCommand id: String) async throws -> CommandOutcome? {
-        try await inTurn {
+        try await turnstile.take {
             try await records(readyPod()).outcome(ofCommand: id)
         }
     }
@@ -82,12 +82,12 @@ actor PodSandbox: ShellSandbox {
         guard mirror.hasCommits else { return mirror.path }
         mirrors.removeAll { $0.path == mirror.path }
         mirrors.append(mirror)
-        try await inTurn { _ = try await readyPod() }
+        try await turnstile.take { _ = try await readyPod() }
         return mirror.path
     }
 
     func start() async throws {
-        try await inTurn { _ = try await readyShell() }
+        try await turnstile.take { _ = try await readyShell() }
     }
 
     func killProcesses() async throws {
@@ -122,7 +122,7 @@ actor PodSandbox: ShellSandbox {
             mkdir -p -- "$2" && head -c "$1" >"$0"
             """
         let parent = (absolute(path) as NSString).deletingLastPathComponent
-        let ending = try await inTurn {
+        let ending = try await turnstile.take {
             for attempt in 1... {
                 let scripts = try await readyPod()
                 do {
@@ -148,7 +148,7 @@ actor PodSandbox: ShellSandbox {
     // MARK: - The shell
 
     func talk(_ exchange: ShellExchange, timeout: Duration) async throws -> (ShellReply, timedOut: Bool) {
-        try await inTurn {
+        try await turnstile.take {
             for attempt in 1... {
                 let (reply, timedOut, failure) = try await talkOnce(exchange, timeout: timeout)
                 guard let failure else { return (reply, timedOut) }
@@ -166,18 +166,6 @@ actor PodSandbox: ShellSandbox {
     private struct Failure {
         var reason: String
         var isRepeatable: Bool
-    }
-
-    private func inTurn<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
-        try await turnstile.enter()
-        do {
-            let result = try await body()
-            await turnstile.leave()
-            return result
-        } catch {
-            await turnstile.leave()
-            throw error
-        }
     }
 
     private func talkOnce(
@@ -210,6 +198,13 @@ actor PodSandbox: ShellSandbox {
     /// Finds out whether a shell ended because its pod or the connection to it was lost.
     private func failure(of shell: PodShell, _ exchange: ShellExchange) async throws -> Failure? {
         if loss == nil, await shell.isLost { try await lookForLoss() }
+        // Whoever ends the pod ends the shell first; the cluster knows of it a little later.
+        var looks = await shell.diedOfSignal ? 8 : 0
+        while loss == nil, looks > 0 {
+            try await lookForLoss()
+            looks -= 1
+            if loss == nil { try await Task.sleep(for: .milliseconds(250)) }
+        }
         if let loss {
             return Failure(
                 reason: "\(loss.reason) The workspace is as it was before this command.", isRepeatable: !loss.isOwn)

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import KubernetesClient
 internal import NIOCore
 
@@ -113,6 +114,9 @@ actor PodShell {
     var ending: ShellEnding? {
         if case .ended(let ending) = state { ending } else { nil }
     }
+
+    /// Whether a signal ended it that this service did not send: perhaps the pod ends.
+    var diedOfSignal: Bool { !isKilled && [128 + SIGKILL, 128 + SIGTERM].contains(ending?.exitCode.map(Int32.init)) }
 
     /// What was said outside of exchanges: why the shell could not start or was lost.
     var reason: String { messages.text }
