@@ -21,7 +21,8 @@ extension SandboxConformance {
         check("long output keeps its beginning and its end") { (sandbox) async throws in
             let outcome = try await sandbox.run(
                 SandboxCommand(
-                    "printf begin; head -c 100000000 /dev/zero | tr '\\0' x; printf end", outputLimit: 1000))
+                    "printf begin; head -c 100000000 /dev/zero | tr '\\0' x; printf end", timeout: .seconds(300),
+                    outputLimit: 1000))
             #expect(outcome.exitCode == 0)
             #expect(outcome.omittedBytes == 100_000_008 - 1000)
             #expect(outcome.output.hasPrefix("begin" + String(repeating: "x", count: 495) + "\n"))
