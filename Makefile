@@ -26,7 +26,7 @@ test: packages swift ## install, build, run all tests, check the formatting
 	@# Apart are those that keep all cores busy for long, which tests with timeouts beside them take badly.
 	swift test --skip-build --filter LocalInferenceTests
 	swift test --skip-build --no-parallel --filter FaultTests
-	swift test --skip-build --filter '$(CLUSTER_TESTS)'
+	swift test --skip-build --no-parallel --filter '$(CLUSTER_TESTS)'
 	swift test --skip-build --skip LocalInferenceTests --skip FaultTests --skip '$(CLUSTER_TESTS)'
 	swift format lint --strict --recursive Sources Tests Package.swift
 	$(MAKE) check-manifests
