@@ -196,7 +196,9 @@ public enum DataArchive {
 
         private mutating func begin(_ item: Item) throws {
             read.tasks += 1
-            guard RunStatus(rawValue: item.status) != nil, !item.id.isEmpty else { throw flaw("has an unknown status") }
+            guard let status = RunStatus(rawValue: item.status), !item.id.isEmpty else {
+                throw flaw("has an unknown status")
+            }
             if try Row.fetchOne(db, sql: "SELECT 1 FROM runs WHERE id = ?", arguments: [item.id]) != nil {
                 counts.known += 1
                 current = (item, nil, 0, .queued)
@@ -207,15 +209,10 @@ public enum DataArchive {
             {
                 throw flaw("has an idempotency key that another task has here")
             }
-            try db.execute(
-                sql: """
-                    INSERT INTO runs (id, title, status, created, updated, idempotency_key, client)
-                    VALUES (?, ?, ?, ?, ?, ?, ?)
-                    """,
-                arguments: [
-                    item.id, item.title, item.status, item.created, item.updated, item.idempotencyKey, item.client,
-                ])
-            current = (item, db.lastInsertedRowID, 0, .queued)
+            let row = try TaskDatabase.insertRun(
+                id: item.id, title: item.title, status: status, created: item.created, updated: item.updated,
+                idempotencyKey: item.idempotencyKey, client: item.client, into: db)
+            current = (item, row, 0, .queued)
             counts.tasks += 1
         }
 
@@ -234,15 +231,9 @@ public enum DataArchive {
             task.status = task.status.after(RunEvent(kind, detail: entry.detail))
             current = task
             guard let row = task.row else { return }
-            try db.cachedStatement(
-                sql: """
-                    INSERT INTO entries (run, sequence, time, kind, key, name, detail, payload)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                    """
-            ).execute(
-                arguments: [
-                    row, entry.sequence, entry.time, entry.kind, entry.key, entry.name, entry.detail, entry.payload,
-                ])
+            try TaskDatabase.insertEntry(
+                row, entry.sequence, time: entry.time, kind: kind, key: entry.key, name: entry.name,
+                detail: entry.detail, payload: entry.payload, into: db)
             counts.entries += 1
         }
 

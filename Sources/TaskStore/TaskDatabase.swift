@@ -142,16 +142,9 @@ enum TaskDatabase {
             return .success(Submitted(id: id, row: earlier["run"], isNew: false))
         }
         let time = submit.time.timeIntervalSince1970
-        try db.cachedStatement(
-            sql: """
-                INSERT INTO runs (id, title, status, created, updated, idempotency_key, client)
-                VALUES (?, ?, ?, ?, ?, ?, ?)
-                """
-        ).execute(
-            arguments: [
-                submit.id, submit.title, RunStatus.queued.rawValue, time, time, submit.idempotencyKey, submit.client,
-            ])
-        let row = db.lastInsertedRowID
+        let row = try insertRun(
+            id: submit.id, title: submit.title, status: .queued, created: time, updated: time,
+            idempotencyKey: submit.idempotencyKey, client: submit.client, into: db)
         try insert(row, 1, submit.time, RunEvent(.submitted, payload: submit.input), into: db)
         return .success(Submitted(id: submit.id, row: row, isNew: true))
     }
@@ -167,16 +160,42 @@ enum TaskDatabase {
     private static func insert(
         _ row: Int64, _ sequence: Int64, _ time: Date, _ event: RunEvent, into db: Database
     ) throws {
+        try insertEntry(
+            row, sequence, time: time.timeIntervalSince1970, kind: event.kind, key: event.key, name: event.name,
+            detail: event.detail, payload: event.payload?.text, into: db)
+    }
+
+    /// Adds a run.
+    ///
+    /// - Parameters:
+    ///   - created: Seconds since 1970, as is `updated`.
+    /// - Returns: Its row.
+    static func insertRun(
+        id: String, title: String, status: RunStatus, created: Double, updated: Double, idempotencyKey: String?,
+        client: String?, into db: Database
+    ) throws -> Int64 {
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO runs (id, title, status, created, updated, idempotency_key, client)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                """
+        ).execute(arguments: [id, title, status.rawValue, created, updated, idempotencyKey, client])
+        return db.lastInsertedRowID
+    }
+
+    /// Adds an entry to the journal of the run of a row.
+    ///
+    /// - Parameter time: Seconds since 1970.
+    static func insertEntry(
+        _ row: Int64, _ sequence: Int64, time: Double, kind: RunEvent.Kind, key: String?, name: String?,
+        detail: String?, payload: String?, into db: Database
+    ) throws {
         try db.cachedStatement(
             sql: """
                 INSERT INTO entries (run, sequence, time, kind, key, name, detail, payload)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """
-        ).execute(
-            arguments: [
-                row, sequence, time.timeIntervalSince1970, event.kind.rawValue, event.key, event.name, event.detail,
-                event.payload?.text,
-            ])
+        ).execute(arguments: [row, sequence, time, kind.rawValue, key, name, detail, payload])
     }
 
     /// Removes runs that have ended, the one that ended first first.
