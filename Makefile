@@ -33,7 +33,8 @@ test: packages swift ## install, build, run all tests, check the formatting
 
 test-faults: packages swift ## kill, fill, break and load the service for some minutes; FAULTS=full for the long rounds
 	swift build --build-tests
-	FAULTS=$${FAULTS:-short} timeout 3600 swift test --skip-build --no-parallel --filter FaultTests
+	FAULTS=$${FAULTS:-short} timeout 3600 swift test --skip-build --no-parallel \
+		--filter 'FaultTests|ClusterBreakdownTests|ClusterExecTests'
 
 build: packages swift ## build the program for use: .build/release/swe-agent
 	swift build --configuration release --product swe-agent

@@ -44,6 +44,10 @@ let package = Package(
         .executable(name: "swe-agent", targets: ["swe-agent"]),
         .library(name: "Workflow", targets: ["Workflow"]),
         .library(name: "TaskStore", targets: ["TaskStore"]),
+        // For Benchmarks/cluster.
+        .library(name: "Sandboxes", targets: ["Sandboxes"]),
+        .library(name: "KubernetesClient", targets: ["KubernetesClient"]),
+        .library(name: "ClusterTestSupport", targets: ["ClusterTestSupport"]),
         // For tests: loaded into the program with LD_PRELOAD.
         .library(name: "DiskFaults", type: .dynamic, targets: ["DiskFaults"]),
     ],
@@ -128,7 +132,8 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "swe-agent", "Agents", "ClusterTestSupport", "LanguageModels", "ModelHub", "Sandboxes", "TestSupport",
+                "swe-agent", "Agents", "ClusterTestSupport", "KubernetesClient", "LanguageModels", "ModelHub",
+                "Sandboxes", "TestSupport",
                 "Workflow", .asyncHTTPClient, .hummingbird, .httpTypes, .nioCore, .nioFoundationCompat, .nioHTTP1,
                 .subprocess,
                 .systemPackage,
@@ -167,7 +172,9 @@ let package = Package(
         ),
         .testTarget(
             name: "KubernetesClientTests",
-            dependencies: ["KubernetesClient", "ClusterTestSupport", .nioCore, .subprocess, .systemPackage],
+            dependencies: [
+                "KubernetesClient", "ClusterTestSupport", "TestSupport", .nioCore, .subprocess, .systemPackage,
+            ],
             swiftSettings: settings
         ),
         .testTarget(
