@@ -10,12 +10,14 @@ extension FuzzTarget {
     static let gitURL = FuzzTarget("git-url") { input in
         let text = String(decoding: input.dropFirst(), as: UTF8.self)
         guard let url = try? GitURL(text, allowLocalPaths: input.first == UInt8(ascii: "1")) else { return }
-        require(!url.text.hasPrefix("-") && !url.host.hasPrefix("-"), url.text)
+        // All of bytes, as git reads them: to Swift a slash and the accent after it are one character.
+        let bytes = Array(url.text.utf8)
+        require(!bytes.starts(with: "-".utf8) && !url.host.utf8.starts(with: "-".utf8), url.text)
         // What git takes for the name of a program that it is to start.
         require(url.text.prefixMatch(of: /[A-Za-z0-9+.-]+::/) == nil, url.text)
-        require(url.text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }, url.text)
-        require(url.transport != .file || url.text.hasPrefix("/"), url.text)
-        require(!url.text.split(separator: "/").contains(".."), url.text)
+        require(bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7f }, url.text)
+        require(url.transport != .file || bytes.starts(with: "/".utf8), url.text)
+        require(!bytes.split(separator: UInt8(ascii: "/")).contains(Array("..".utf8)), url.text)
         // What it says of itself is accepted as well, and as the same.
         let again = try? GitURL(url.text, allowLocalPaths: true)
         require(again?.text == url.text && again?.host == url.host, url.text)
