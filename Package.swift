@@ -161,6 +161,18 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "Server", "Agents", "TaskStore", "Sandboxes", "KubernetesClient", "LanguageModels", "LocalInference",
+                .logging,
+            ],
+            path: "Tests/FuzzTargets",
+            // Read in place, by path.
+            exclude: ["README.md", "Seeds"],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], swiftSettings: settings),
+        .target(
             name: "ClusterTestSupport",
             dependencies: [
                 "KubernetesClient", .nioConcurrencyHelpers, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix,
@@ -218,3 +230,16 @@ let package = Package(
             swiftSettings: settings),
     ]
 )
+
+// What `make fuzz` builds: our code optimised, as it is used, and telling libFuzzer which way it takes.
+if Context.environment["FUZZ"] != nil {
+    for target in package.targets where target.swiftSettings != nil {
+        target.swiftSettings? += [.unsafeFlags(["-O", "-sanitize=fuzzer"])]
+    }
+    package.targets += [
+        .systemLibrary(name: "CLibFuzzer", path: "Tests/CLibFuzzer"),
+        .executableTarget(
+            name: "swe-agent-fuzz", dependencies: ["CLibFuzzer", "FuzzTargets"], path: "Tests/Fuzzer",
+            swiftSettings: settings, linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]),
+    ]
+}
