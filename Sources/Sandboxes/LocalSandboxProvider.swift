@@ -122,12 +122,14 @@ public struct LocalSandboxProvider: SandboxProvider {
         _ body: @Sendable (any Sandbox) async throws -> Result
     ) async throws -> Result {
         let place = try place(of: id)
-        let isNew = try place.make()
+        let wasInUse = place.isInUse
+        try place.beginUse()
+        defer { place.endUse() }
         let group = try makeGroup(of: place)
         defer { groups?.remove(place.groupName) }
         // A service that was killed cannot have cleaned up after itself, and bubblewrap, which ends with its parent, does
         // not notice one that ended before it began.
-        if !isNew { ProcessSweep(marker: place.marker, groups: group).killAll() }
+        if wasInUse { ProcessSweep(marker: place.marker, groups: group.processes).killAll() }
         let (shells, launches) = AsyncStream<Shell>.makeStream()
         let sandbox = LocalSandbox(place: place, launches: launches) { repositories, directories in
             launch(in: place, group: group, repositories: repositories, directories: directories)
@@ -158,7 +160,7 @@ public struct LocalSandboxProvider: SandboxProvider {
 
     public func remove(id: String) async throws {
         let place = try place(of: id)
-        ProcessSweep(marker: place.marker).killAll()
+        if place.isInUse { ProcessSweep(marker: place.marker).killAll() }
         groups?.remove(place.groupName)
         try await place.remove()
     }
@@ -167,13 +169,12 @@ public struct LocalSandboxProvider: SandboxProvider {
         try LocalSandboxPlace(root: root, id: SandboxName.checked(id))
     }
 
-    /// - Returns: The files of ``ShellLaunch/groups``.
-    private func makeGroup(of place: LocalSandboxPlace) throws -> [String] {
-        try groups?.make(place.groupName, limits: limits) ?? []
+    private func makeGroup(of place: LocalSandboxPlace) throws -> ControlGroup.Files {
+        try groups?.make(place.groupName, limits: limits) ?? ControlGroup.Files()
     }
 
     private func launch(
-        in place: LocalSandboxPlace, group: [String], repositories: [String], directories: [String]
+        in place: LocalSandboxPlace, group: ControlGroup.Files, repositories: [String], directories: [String]
     ) -> ShellLaunch {
         var environment = environment
         environment["HOME"] = place.home
@@ -189,7 +190,7 @@ public struct LocalSandboxProvider: SandboxProvider {
             return ShellLaunch(
                 command: [program, "--info-fd", "5"] + view.bubblewrapArguments + shell, environment: environment,
                 records: place.records, directories: directories, containment: .namespace,
-                preparations: preparations, groups: group, filter: filter)
+                preparations: preparations, group: group, filter: filter)
         case .landlock(let program):
             // There is no /tmp of its own without a namespace for mounts.
             environment["TMPDIR"] = place.temporaryDirectory
@@ -199,12 +200,12 @@ public struct LocalSandboxProvider: SandboxProvider {
             return ShellLaunch(
                 command: dyingWithParent + [program, LandlockLaunch.command] + rules.arguments + shell,
                 environment: environment, records: place.records, directories: directories,
-                containment: .marker(place.marker), preparations: preparations, groups: group)
+                containment: .marker(place.marker), preparations: preparations, group: group)
         case .none:
             return ShellLaunch(
                 command: dyingWithParent + shell, environment: environment,
                 records: place.records, directories: directories, containment: .marker(place.marker),
-                preparations: preparations, groups: group)
+                preparations: preparations, group: group)
         }
     }
 
