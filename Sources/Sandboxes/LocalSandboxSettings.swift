@@ -4,7 +4,8 @@ public struct LocalSandboxSettings: Sendable, Hashable {
     public var isolation: SandboxIsolation.Choice
     /// Whether commands may run without isolation where ``isolation`` is left to the system and it has none.
     public var allowsUnisolated: Bool
-    /// A program that begins with ``LandlockLaunch/becomeConfined(_:)``: the service's own. Without it there is no Landlock.
+    /// A program that begins with ``LandlockLaunch/becomeConfined(_:)`` and ``OutboundNetwork/enterIfAsked(_:)``: the service's
+    /// own. Without it there is neither.
     public var confiningProgram: String?
     /// What the commands of one sandbox may use up.
     public var limits: SandboxLimits

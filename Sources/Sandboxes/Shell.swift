@@ -134,6 +134,7 @@ actor Shell {
 
     /// Kills what a shell left that ended by itself; in a namespace the kernel has done that.
     private func killRemains(of process: pid_t) {
+        if let marker = launch.helpers { ProcessSweep(marker: marker, leader: process).killAll() }
         guard case .marker(let marker) = launch.containment, !isKilled else { return }
         ProcessSweep(marker: marker, leader: process, groups: launch.group.processes).killAll()
     }

@@ -13,6 +13,8 @@ struct ShellLaunch: Sendable {
     var preparations: [String] = []
     /// The control group that the shell enters.
     var group = ControlGroup.Files()
+    /// What programs bear that work for a namespace outside of it, and end with it.
+    var helpers: ProcessMarker?
     /// The file with the ``SystemCallFilter`` for `bwrap --seccomp 6`.
     var filter: String?
 
