@@ -72,7 +72,8 @@ public struct LocalSandboxProvider: SandboxProvider {
         let emptyFile = "\(state)/\(Self.emptyFile)"
         let emptyDirectory = "\(state)/\(Self.emptyDirectory)"
         do {
-            for directory in [state, emptyDirectory] {
+            // What is to be hidden has to be there before a sandbox is made: one that is made later would be seen.
+            for directory in [state, emptyDirectory] + settings.hiddenDirectories {
                 try FileManager.default.createDirectory(
                     atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
             }

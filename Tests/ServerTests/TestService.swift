@@ -29,6 +29,8 @@ struct TestService: Sendable {
         var token: String?
         var remoteHosts = RemoteHosts.all
         var access = Access()
+        /// Whether the directories of tasks that have ended stay.
+        var keepsWorkspaces = false
         /// Whether conversations may hold turns of other models.
         var hasForeignTurns = false
         /// Where data and workspaces are; a folder of the run's own where it is not given.
@@ -46,6 +48,7 @@ struct TestService: Sendable {
             let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             var settings = TaskSettings(repositories: folder + "/data/repositories", model: options.modelID)
             settings.allowLocalRepositories = true
+            settings.keepWorkspaces = options.keepsWorkspaces
             options.settings(&settings)
             var sandbox = LocalSandboxSettings()
             sandbox.hiddenDirectories = [folder + "/data"]
@@ -60,7 +63,7 @@ struct TestService: Sendable {
                 git: GitClient(
                     identity: .init(name: "swe-agent-bot", email: "bot@example.com"),
                     credential: options.token.flatMap { GitCredential(token: $0) },
-                    remoteHosts: options.remoteHosts),
+                    remoteHosts: options.remoteHosts, taskDirectory: folder + "/workspace"),
                 prices: options.prices,
                 logger: logger
             ) { try catalog.model(named: $0) }
