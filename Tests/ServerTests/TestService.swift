@@ -29,6 +29,7 @@ struct TestService: Sendable {
         var token: String?
         var remoteHosts = RemoteHosts.all
         var access = Access()
+        var requestTimeout = Duration.seconds(60)
         /// Whether the directories of tasks that have ended stay.
         var keepsWorkspaces = false
         /// Whether conversations may hold turns of other models.
@@ -71,7 +72,8 @@ struct TestService: Sendable {
                 let service = TaskService(store: store, runner: runner, limits: options.limits, logger: logger)
                 let (ports, portSource) = AsyncStream.makeStream(of: Int.self)
                 let server = APIServer(
-                    service: service, address: .init(port: 0), access: options.access, version: "test", logger: logger
+                    service: service, address: .init(port: 0), access: options.access,
+                    requestTimeout: options.requestTimeout, version: "test", logger: logger
                 ) { portSource.yield($0) }
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     defer { group.cancelAll() }
