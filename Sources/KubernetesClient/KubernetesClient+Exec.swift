@@ -108,7 +108,7 @@ extension KubernetesClient {
                                 subprotocol: response.headers.first(name: "sec-websocket-protocol") ?? ""))
                     }
                 }
-                let configuration = NIOUpgradableHTTPClientPipelineConfiguration(
+                var configuration = NIOUpgradableHTTPClientPipelineConfiguration(
                     upgradeConfiguration: NIOTypedHTTPClientUpgradeConfiguration(
                         upgradeRequestHead: head, upgraders: [upgrader]
                     ) { channel in
@@ -116,6 +116,8 @@ extension KubernetesClient {
                             .refused(try NIOAsyncChannel(wrappingChannelSynchronously: channel))
                         }
                     })
+                // A command's first words, or all of them, may come together with the answer to the upgrade.
+                configuration.leftOverBytesStrategy = .forwardBytes
                 return try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(
                     configuration: configuration)
             }

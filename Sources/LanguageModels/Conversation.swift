@@ -13,10 +13,18 @@ public struct ModelRequest: Codable, Sendable, Hashable {
     public var maxOutputTokens: Int
     /// Sampling temperature; `nil` leaves it to the provider (reasoning models refuse the parameter).
     public var temperature: Double?
+    /// Nucleus sampling: the least likely tokens that together have less than 1 - `topP` are left out; `nil` leaves it to
+    /// the provider.
+    public var topP: Double?
+    /// What the likelihood of tokens that are there already is divided by, for servers that know it; `nil` leaves it to
+    /// them.
+    public var repetitionPenalty: Double?
 
     enum CodingKeys: String, CodingKey {
         case conversation, system, messages, tools, temperature
         case maxOutputTokens = "max_output_tokens"
+        case topP = "top_p"
+        case repetitionPenalty = "repetition_penalty"
     }
 
     public init(
@@ -25,7 +33,9 @@ public struct ModelRequest: Codable, Sendable, Hashable {
         messages: [Message],
         tools: [ToolDefinition] = [],
         maxOutputTokens: Int = 8192,
-        temperature: Double? = nil
+        temperature: Double? = nil,
+        topP: Double? = nil,
+        repetitionPenalty: Double? = nil
     ) {
         self.conversation = conversation
         self.system = system
@@ -33,6 +43,8 @@ public struct ModelRequest: Codable, Sendable, Hashable {
         self.tools = tools
         self.maxOutputTokens = maxOutputTokens
         self.temperature = temperature
+        self.topP = topP
+        self.repetitionPenalty = repetitionPenalty
     }
 }
 

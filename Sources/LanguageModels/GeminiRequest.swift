@@ -7,6 +7,8 @@ struct GeminiRequest {
         try turns.add(request.strictTurns(), model: model)
         var generation: [String: JSONValue] = ["maxOutputTokens": .integer(Int64(request.maxOutputTokens))]
         if let temperature = request.temperature { generation["temperature"] = .number(temperature) }
+        if let topP = request.topP { generation["topP"] = .number(topP) }
+        try request.refuseRepetitionPenalty(model)
         var body: [String: JSONValue] = [
             "contents": .array(turns.contents.map { ["role": .string($0), "parts": .array($1)] }),
             "generationConfig": .object(generation),

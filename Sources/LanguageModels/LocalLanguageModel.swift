@@ -40,6 +40,8 @@ public struct LocalLanguageModel: LanguageModel {
             let prompt = Self.prompt(system: request.system, messages: request.messages, model.tokenizer)
             var options = GenerationOptions(sampling: sampling, maxNewTokens: max(1, request.maxOutputTokens))
             if let temperature = request.temperature { options.sampling.temperature = Float(temperature) }
+            if let topP = request.topP { options.sampling.topP = Float(topP) }
+            if let penalty = request.repetitionPenalty { options.sampling.repetitionPenalty = Float(penalty) }
             var completion: Completion?
             for try await element in try await model.generate(tokens: prompt, options: options) {
                 switch element {

@@ -1,6 +1,7 @@
 public import AsyncHTTPClient
 import Foundation
 import LocalInference
+public import Logging
 import ModelHub
 
 /// Makes models from the names that `MODEL_NAME` takes:
@@ -22,11 +23,15 @@ public struct ModelCatalog: Sendable {
     /// The models that run inside this process; all copies of the catalog share them.
     public let localModels: LocalModels?
 
-    /// - Parameter client: The connections, made with ``ModelHTTPClient/configuration``. Whoever made it shuts it down.
-    public init(settings: ModelSettings, client: HTTPClient) {
+    /// - Parameters:
+    ///   - client: The connections, made with ``ModelHTTPClient/configuration``. Whoever made it shuts it down.
+    ///   - logger: Where models that are loaded into this process tell of it.
+    public init(
+        settings: ModelSettings, client: HTTPClient, logger: Logger = Logger(label: "local-inference")
+    ) {
         self.settings = settings
         self.http = ModelHTTPClient(client: client, timeout: settings.timeout, idleTimeout: settings.idleTimeout)
-        localModels = settings.local.map { LocalModels(settings: $0) }
+        localModels = settings.local.map { LocalModels(settings: $0, logger: logger) }
     }
 
     /// The model of a name: the provider, inside the text protocol if that is wanted, inside retries, with the models of

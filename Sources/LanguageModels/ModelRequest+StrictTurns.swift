@@ -45,6 +45,16 @@ extension ModelRequest {
         return turns
     }
 
+    /// Says that a setting would do nothing.
+    ///
+    /// - Throws: ``ModelError/Kind/invalidRequest`` where the request has a repetition penalty.
+    func refuseRepetitionPenalty(_ model: String) throws {
+        guard repetitionPenalty == nil else {
+            throw ModelError(
+                .invalidRequest, "\(model) has no repetition penalty: leave MODEL_REPETITION_PENALTY unset for it")
+        }
+    }
+
     private func answerOpenCalls(of turns: inout [Message]) {
         guard case .assistant(let turn)? = turns.last, !turn.toolCalls.isEmpty else { return }
         turns.append(.toolResults(turn.toolCalls.map(ToolResult.missing)))

@@ -21,6 +21,10 @@ enum OpenAIChatRequest {
         body[limitsCompletion ? "max_completion_tokens" : "max_tokens"] = .integer(Int64(request.maxOutputTokens))
         if !request.tools.isEmpty { body["tools"] = .array(request.tools.map(tool)) }
         if let temperature = request.temperature { body["temperature"] = .number(temperature) }
+        if let topP = request.topP { body["top_p"] = .number(topP) }
+        if limitsCompletion { try request.refuseRepetitionPenalty(model) }
+        // What vLLM and SGLang call it.
+        if let penalty = request.repetitionPenalty { body["repetition_penalty"] = .number(penalty) }
         if streaming {
             body["stream"] = true
             body["stream_options"] = ["include_usage": true]

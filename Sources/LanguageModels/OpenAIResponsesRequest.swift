@@ -10,6 +10,8 @@ enum OpenAIResponsesRequest {
         if !request.system.isEmpty { body["instructions"] = .string(request.system) }
         if !request.tools.isEmpty { body["tools"] = .array(request.tools.map(tool)) }
         if let temperature = request.temperature { body["temperature"] = .number(temperature) }
+        if let topP = request.topP { body["top_p"] = .number(topP) }
+        try request.refuseRepetitionPenalty(model)
         if streaming { body["stream"] = true }
         // Models that do not reason answer 400 to a request for their encrypted reasoning.
         if !["gpt-3", "gpt-4", "chatgpt"].contains(where: model.hasPrefix) {

@@ -104,7 +104,8 @@ extension Assembly {
             sandbox += "no isolation"
             warning = "Programs run without isolation, with your rights and the network, because \(reason)."
         }
-        let catalog = ModelCatalog(settings: settings.models.catalog, client: http)
+        let catalog = ModelCatalog(
+            settings: settings.models.catalog, client: http, logger: logger(settings, default: .warning))
         let sandboxes = ProgramSandboxes(provider: provider, interpreter: settings.coding.interpreter)
         let agent = CodingAgent(settings: coding, sandboxes: sandboxes) { name, onRetry in
             if let model = try catalog.completingModel(named: name) { return model }

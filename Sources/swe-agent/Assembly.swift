@@ -60,7 +60,7 @@ enum Assembly {
     private static func runner(
         _ settings: Settings, _ sandboxes: any SandboxProvider, http: HTTPClient, logger: Logger
     ) throws -> TaskRunner {
-        let catalog = ModelCatalog(settings: settings.models.catalog, client: http)
+        let catalog = ModelCatalog(settings: settings.models.catalog, client: http, logger: logger)
         do {
             try catalog.validate(settings.models.name)
         } catch {

@@ -2,6 +2,7 @@ import Foundation
 import LanguageModels
 import Subprocess
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import swe_agent
@@ -88,6 +89,54 @@ struct RunCommandTests {
             let plain = try await Program.run(arguments, environment: ["NO_COLOR": "1"], in: folder, onTerminal: true)
             #expect(plain.output.contains("COMPLETED"))
             #expect(!plain.output.contains(/\x{1B}\[[0-9]+m/))
+        }
+    }
+
+    @Test func aModelInTheProcessDoesTheWholeTask() async throws {
+        try await withRepository { folder, arguments in
+            let edits = try Self.edits(of: ExampleRepository.trajectory)
+            #expect(edits.count == 2)
+            func call(_ tool: String, _ arguments: JSONValue) -> String {
+                "```json\n\(JSONValue.object(["tool": .string(tool), "arguments": arguments]).json)\n```"
+            }
+            let plan: JSONValue = [
+                "summary": "Two faults.", "steps": [["title": "Mend both.", "check": "The tests pass."]],
+            ]
+            let model = HandWrittenModel([
+                .init(
+                    opening: "You are the planner of",
+                    replies: [
+                        "I look around first.\n" + call("list_files", [:]), "Plan:\n" + call("submit_plan", plan),
+                    ]),
+                .init(
+                    opening: "You are the programmer of",
+                    replies: edits.enumerated().map { "Fault \($0 + 1):\n" + call("edit_file", $1) } + [
+                        "Test:\n```bash\npython3 -m unittest 2>&1 | tail -n 3\n```",
+                        "Done:\n```bash\nsubmit Mended both faults\n```",
+                    ]),
+                .init(
+                    opening: "You are the reviewer of",
+                    replies: ["Verdict:\n" + call("submit_review", ["approved": true, "findings": []])]),
+            ])
+            try model.write(to: URL(filePath: folder + "/model"))
+            var arguments = arguments
+            arguments[try #require(arguments.firstIndex(of: "replay/recording.jsonl"))] = "local/\(folder)/model"
+            let outcome = try await Program.run(
+                arguments + ["--json"], environment: ["SWE_AGENT_CACHE": folder + "/cache"], in: folder)
+            #expect(outcome.exitCode == 0, "\(outcome)")
+            let task = try JSONDecoder().decode(JSONValue.self, from: Data(outcome.output.utf8))
+            let result = try #require(task["result"])
+            #expect(result["tests"]?["before"]?["exit_code"]?.integer != 0)
+            #expect(result["tests"]?["after"]?["exit_code"]?.integer == 0)
+            #expect(result["push"]?["status"]?.string == "pushed")
+        }
+    }
+
+    /// The arguments of the calls of `edit_file` in a recording.
+    private static func edits(of recording: Data) throws -> [JSONValue] {
+        try recording.split(separator: UInt8(ascii: "\n")).flatMap { line in
+            let calls = try JSONDecoder().decode(JSONValue.self, from: line)["reply"]?["tool_calls"]?.array ?? []
+            return calls.filter { $0["name"]?.string == "edit_file" }.compactMap { $0["arguments"] }
         }
     }
 

@@ -63,6 +63,33 @@ struct ProviderConversationTests {
         }
     }
 
+    @Test(arguments: Wire.allCases)
+    func passesOnHowToSample(_ wire: Wire) async throws {
+        try await withScriptedProvider { _ in
+            .turn(text: "Fine.")
+        } body: { provider in
+            let model = try wire.model(of: provider)
+            _ = try await model.reply(to: .question)
+            var request = ModelRequest.question
+            (request.temperature, request.topP) = (0.25, 0.75)
+            _ = try await model.reply(to: request)
+            let bodies = await provider.requests.map { wire.api == .gemini ? $0.body["generationConfig"] : $0.body }
+            let topP = wire.api == .gemini ? "topP" : "top_p"
+            #expect(bodies.map { $0?["temperature"] } == [nil, .number(0.25)])
+            #expect(bodies.map { $0?[topP] } == [nil, .number(0.75)])
+
+            request.repetitionPenalty = 1.5
+            if wire.api == .chat {
+                _ = try await model.reply(to: request)
+                #expect(await provider.requests.last?.body["repetition_penalty"] == .number(1.5))
+            } else {
+                let error = try await failure(of: model, request)
+                #expect(error.kind == .invalidRequest)
+                #expect(error.message.contains("MODEL_REPETITION_PENALTY"))
+            }
+        }
+    }
+
     /// A task may change its model, and a journal keeps turns as JSON.
     @Test(arguments: Wire.allCases)
     func takesTurnsOfOtherProviders(_ wire: Wire) async throws {

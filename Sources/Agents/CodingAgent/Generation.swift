@@ -90,7 +90,8 @@ extension CodingContext {
         let question = ModelRequest(
             conversation: "coder", system: CodingPrompts.system,
             messages: CodingPrompts.messages(request, attempts),
-            maxOutputTokens: request.options.maxNewTokens(of: training), temperature: request.options.temperature)
+            maxOutputTokens: request.options.maxNewTokens(of: training), temperature: request.options.temperature,
+            topP: request.options.topP, repetitionPenalty: request.options.repetitionPenalty)
         let (model, onEvent) = (model, onEvent)
         let replies = try await withThrowingTaskGroup(of: (Int, ModelReply).self) { group in
             for index in 0..<count {

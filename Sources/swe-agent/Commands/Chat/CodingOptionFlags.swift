@@ -8,10 +8,10 @@ struct CodingOptionFlags: ParsableArguments {
     @Option(help: "Sampling temperature (MODEL_TEMPERATURE); hosted models use their own unless it is set.")
     var temperature: Double?
 
-    @Option(help: "Nucleus sampling of local models (MODEL_TOP_P).")
+    @Option(help: "Nucleus sampling (MODEL_TOP_P); hosted models use their own unless it is set.")
     var topP: Double?
 
-    @Option(help: "Repetition penalty of local models (MODEL_REPETITION_PENALTY).")
+    @Option(help: "Repetition penalty (MODEL_REPETITION_PENALTY) of local models and compatible servers.")
     var repetitionPenalty: Double?
 
     @Option(help: "The most new tokens of a candidate (MODEL_MAX_NEW_TOKENS).")
