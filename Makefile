@@ -6,7 +6,7 @@
 # A program that tasks or tests need, and the Debian/Ubuntu package that has it.
 PROGRAMS := git:git rg:ripgrep python3:python3
 ifeq ($(shell uname),Linux)
-PROGRAMS += bwrap:bubblewrap
+PROGRAMS += bwrap:bubblewrap slirp4netns:slirp4netns
 # SQLite's header comes with macOS.
 HEADERS := /usr/include/sqlite3.h:libsqlite3-dev
 endif

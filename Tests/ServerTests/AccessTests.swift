@@ -1,6 +1,7 @@
 import Agents
 import Foundation
 import LanguageModels
+import Sandboxes
 import Server
 import TestSupport
 import Testing
@@ -94,6 +95,29 @@ import Testing
                 ids.insert(try #require(answer.json?["task_id"]?.string, "\(answer.text)"))
             }
             #expect(ids.count == 3)
+        }
+    }
+
+    @Test func withoutTokensAnAddressIsAClient() async throws {
+        let options = TestService.Options(limits: .init(running: 0, queued: 100, perClient: 2))
+        try await TestService.run(options, script: { _ in .hang }) { test in
+            let script = """
+                import http.client, sys
+                client = http.client.HTTPConnection('127.0.0.1', int(sys.argv[1]), source_address=(sys.argv[2], 0))
+                client.request('POST', '/agent/tasks', '{"goal":"x","repo_url":"https://example.com/r.git"}')
+                print(client.getresponse().status)
+                """
+            let port = try #require(test.url.split(separator: ":").last.map(String.init))
+            var statuses: [String] = []
+            for address in ["127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.2"] {
+                statuses += [
+                    try await HostCommand(
+                        executable: "python3", arguments: ["-c", script, port, address],
+                        environment: ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"]
+                    ).run().output
+                ]
+            }
+            #expect(statuses == ["202\n", "202\n", "429\n", "202\n"])
         }
     }
 
