@@ -27,6 +27,7 @@ extension Target.Dependency {
     static let nioFoundationCompat = product(name: "NIOFoundationCompat", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioHTTPTypes = product(name: "NIOHTTPTypes", package: "swift-nio-extras")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
     static let nioWebSocket = product(name: "NIOWebSocket", package: "swift-nio")
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -59,6 +60,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -85,8 +87,7 @@ let package = Package(
             name: "Server",
             dependencies: [
                 "Agents", "Workflow", .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .logging, .nioCore,
-                .nioHTTP1,
-                .serviceLifecycle,
+                .nioHTTP1, .nioHTTPTypes, .serviceLifecycle,
             ],
             swiftSettings: settings
         ),
@@ -162,6 +163,18 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "Server", "Agents", "TaskStore", "Sandboxes", "KubernetesClient", "LanguageModels", "LocalInference",
+                .logging,
+            ],
+            path: "Tests/FuzzTargets",
+            // Read in place, by path.
+            exclude: ["README.md", "Seeds"],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], swiftSettings: settings),
+        .target(
             name: "ClusterTestSupport",
             dependencies: [
                 "KubernetesClient", .nioConcurrencyHelpers, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix,
@@ -219,3 +232,16 @@ let package = Package(
             swiftSettings: settings),
     ]
 )
+
+// What `make fuzz` builds: our code optimised, as it is used, and telling libFuzzer which way it takes.
+if Context.environment["FUZZ"] != nil {
+    for target in package.targets where target.swiftSettings != nil {
+        target.swiftSettings? += [.unsafeFlags(["-O", "-sanitize=fuzzer"])]
+    }
+    package.targets += [
+        .systemLibrary(name: "CLibFuzzer", path: "Tests/CLibFuzzer"),
+        .executableTarget(
+            name: "swe-agent-fuzz", dependencies: ["CLibFuzzer", "FuzzTargets"], path: "Tests/Fuzzer",
+            swiftSettings: settings, linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]),
+    ]
+}

@@ -29,20 +29,28 @@ struct LocalSandboxPlace: Sendable {
     /// The same in every run of the service, so that one finds what another left.
     var marker: ProcessMarker { ProcessMarker(value: workspace) }
 
-    /// Makes the directories.
-    ///
-    /// - Returns: Whether the sandbox is new.
-    func make() throws -> Bool {
-        let isNew = !FileManager.default.fileExists(atPath: state)
+    /// There while processes of the sandbox may run, so that a service knows whether one before it was killed meanwhile.
+    private var useMark: String { "\(state)/in-use" }
+
+    /// Whether processes may have been left.
+    var isInUse: Bool { access(useMark, F_OK) == 0 }
+
+    /// Makes the directories, for processes to run in them until ``endUse()``.
+    func beginUse() throws {
         do {
             for directory in [workspace, home, temporaryDirectory] {
                 try FileManager.default.createDirectory(
                     atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
             }
+            try Data().write(to: URL(filePath: useMark))
         } catch {
             throw SandboxError(.failed, "The sandbox \(workspace) cannot be made: \(error.localizedDescription)")
         }
-        return isNew
+    }
+
+    /// To be called when all processes are gone.
+    func endUse() {
+        unlink(useMark)
     }
 
     /// Removes all files, also those in directories that a command made unreadable.

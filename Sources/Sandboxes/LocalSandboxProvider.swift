@@ -9,14 +9,20 @@ public struct LocalSandboxProvider: SandboxProvider {
     public let kind = "local"
     /// What keeps commands apart from the host.
     public let isolation: SandboxIsolation
+    /// The network that commands have.
+    public let network: SandboxNetwork
 
     private static let emptyFile = "empty"
     private static let emptyDirectory = "empty-directory"
     private static let filterFile = "system-calls"
+    private static let nameServerFile = "name-servers"
+    private static let ownFiles = [emptyFile, emptyDirectory, filterFile, nameServerFile]
 
     private let root: String
     private let environment: [String: String]
     private let bash: String
+    /// See ``LocalSandboxSettings/confiningProgram``.
+    private let confiningProgram: String?
     private let view: SandboxView
     private let limits: SandboxLimits
     private let groups: ControlGroup?
@@ -51,6 +57,8 @@ public struct LocalSandboxProvider: SandboxProvider {
                     + "namespaces, or accept that tasks act with all rights of this service: SANDBOX_ALLOW_UNISOLATED=1"
             )
         }
+        network = try await SandboxNetwork.detect(settings, isolation: isolation, path: search.path)
+        confiningProgram = settings.confiningProgram
         limits = settings.limits
         groups = ControlGroup.detect()
         if limits.processors != nil, groups?.controllers.contains(.processors) != true {
@@ -64,11 +72,13 @@ public struct LocalSandboxProvider: SandboxProvider {
         let emptyFile = "\(state)/\(Self.emptyFile)"
         let emptyDirectory = "\(state)/\(Self.emptyDirectory)"
         do {
-            for directory in [state, emptyDirectory] {
+            // What is to be hidden has to be there before a sandbox is made: one that is made later would be seen.
+            for directory in [state, emptyDirectory] + settings.hiddenDirectories {
                 try FileManager.default.createDirectory(
                     atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
             }
             try Data().write(to: URL(filePath: emptyFile))
+            try Data(OutboundNetwork.nameServers.utf8).write(to: URL(filePath: "\(state)/\(Self.nameServerFile)"))
             if case .bubblewrap = isolation, let program = SystemCallFilter(sockets: .usual) {
                 let file = "\(state)/\(Self.filterFile)"
                 try Data(program.bytes).write(to: URL(filePath: file), options: .atomic)
@@ -86,13 +96,17 @@ public struct LocalSandboxProvider: SandboxProvider {
             settings: settings, environment: hostEnvironment, root: self.root, emptyFile: emptyFile,
             emptyDirectory: emptyDirectory)
         view.hasFilter = filter != nil
+        let nameServers = HostPath.real("/etc/resolv.conf")
+        if case .outbound = network, FileManager.default.fileExists(atPath: nameServers) {
+            view.replacedFiles[nameServers] = "\(state)/\(Self.nameServerFile)"
+        }
         self.view = view
         // With bubblewrap the namespace ends with the service, and nothing else has to.
         dyingWithParent = if case .bubblewrap = isolation { [] } else { try await Self.setpriv(search) }
     }
 
     /// Whether commands reach the network, which cannot be kept from commands without isolation.
-    public var hasNetwork: Bool { if case .none = isolation { true } else { view.hasNetwork } }
+    public var hasNetwork: Bool { network != .none }
 
     /// What an operator should know about the walls that are missing, one line each.
     public var warnings: [String] {
@@ -107,12 +121,19 @@ public struct LocalSandboxProvider: SandboxProvider {
                     + "processes.")
         case .bubblewrap: break
         }
+        if case .host(let reason) = network, isIsolated {
+            warnings.append(
+                "Commands of tasks share the host's network, its services on loopback and cloud metadata included, "
+                    + "because \(reason).")
+        }
         let countsProcesses = groups?.controllers.contains(.processes) == true
         if limits.processes != nil, !countsProcesses, getuid() == 0 || !hasOwnUsers {
             warnings.append("The number of processes of a task is not limited here; see docs/security.md.")
         }
         return warnings
     }
+
+    private var isIsolated: Bool { if case .none = isolation { false } else { true } }
 
     /// Whether the processes of a sandbox are counted apart from the user's others.
     private var hasOwnUsers: Bool { if case .bubblewrap = isolation { true } else { false } }
@@ -122,12 +143,14 @@ public struct LocalSandboxProvider: SandboxProvider {
         _ body: @Sendable (any Sandbox) async throws -> Result
     ) async throws -> Result {
         let place = try place(of: id)
-        let isNew = try place.make()
+        let wasInUse = place.isInUse
+        try place.beginUse()
+        defer { place.endUse() }
         let group = try makeGroup(of: place)
         defer { groups?.remove(place.groupName) }
         // A service that was killed cannot have cleaned up after itself, and bubblewrap, which ends with its parent, does
         // not notice one that ended before it began.
-        if !isNew { ProcessSweep(marker: place.marker, groups: group).killAll() }
+        if wasInUse { ProcessSweep(marker: place.marker, groups: group.processes).killAll() }
         let (shells, launches) = AsyncStream<Shell>.makeStream()
         let sandbox = LocalSandbox(place: place, launches: launches) { repositories, directories in
             launch(in: place, group: group, repositories: repositories, directories: directories)
@@ -153,12 +176,12 @@ public struct LocalSandboxProvider: SandboxProvider {
 
     public func existing() async throws -> [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(root)/.state")) ?? []
-        return names.filter { ![Self.emptyFile, Self.emptyDirectory, Self.filterFile].contains($0) }
+        return names.filter { !Self.ownFiles.contains($0) }
     }
 
     public func remove(id: String) async throws {
         let place = try place(of: id)
-        ProcessSweep(marker: place.marker).killAll()
+        if place.isInUse { ProcessSweep(marker: place.marker).killAll() }
         groups?.remove(place.groupName)
         try await place.remove()
     }
@@ -167,13 +190,12 @@ public struct LocalSandboxProvider: SandboxProvider {
         try LocalSandboxPlace(root: root, id: SandboxName.checked(id))
     }
 
-    /// - Returns: The files of ``ShellLaunch/groups``.
-    private func makeGroup(of place: LocalSandboxPlace) throws -> [String] {
-        try groups?.make(place.groupName, limits: limits) ?? []
+    private func makeGroup(of place: LocalSandboxPlace) throws -> ControlGroup.Files {
+        try groups?.make(place.groupName, limits: limits) ?? ControlGroup.Files()
     }
 
     private func launch(
-        in place: LocalSandboxPlace, group: [String], repositories: [String], directories: [String]
+        in place: LocalSandboxPlace, group: ControlGroup.Files, repositories: [String], directories: [String]
     ) -> ShellLaunch {
         var environment = environment
         environment["HOME"] = place.home
@@ -186,10 +208,17 @@ public struct LocalSandboxProvider: SandboxProvider {
             view.replacements = view.replacements.mapValues { _ in place.temporaryDirectory }
             view.readablePaths += repositories
             view.writableDirectories = [place.home, place.workspace]
+            let entering: [String] =
+                if case .outbound(let helper) = network, let confiningProgram {
+                    [confiningProgram, OutboundNetwork.command, helper]
+                } else {
+                    []
+                }
             return ShellLaunch(
-                command: [program, "--info-fd", "5"] + view.bubblewrapArguments + shell, environment: environment,
-                records: place.records, directories: directories, containment: .namespace,
-                preparations: preparations, groups: group, filter: filter)
+                command: entering + [program, "--info-fd", "5"] + view.bubblewrapArguments + shell,
+                environment: environment, records: place.records, directories: directories, containment: .namespace,
+                preparations: preparations, group: group, helpers: entering.isEmpty ? nil : place.marker,
+                filter: filter)
         case .landlock(let program):
             // There is no /tmp of its own without a namespace for mounts.
             environment["TMPDIR"] = place.temporaryDirectory
@@ -199,12 +228,12 @@ public struct LocalSandboxProvider: SandboxProvider {
             return ShellLaunch(
                 command: dyingWithParent + [program, LandlockLaunch.command] + rules.arguments + shell,
                 environment: environment, records: place.records, directories: directories,
-                containment: .marker(place.marker), preparations: preparations, groups: group)
+                containment: .marker(place.marker), preparations: preparations, group: group)
         case .none:
             return ShellLaunch(
                 command: dyingWithParent + shell, environment: environment,
                 records: place.records, directories: directories, containment: .marker(place.marker),
-                preparations: preparations, groups: group)
+                preparations: preparations, group: group)
         }
     }
 

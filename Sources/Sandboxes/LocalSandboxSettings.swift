@@ -4,7 +4,8 @@ public struct LocalSandboxSettings: Sendable, Hashable {
     public var isolation: SandboxIsolation.Choice
     /// Whether commands may run without isolation where ``isolation`` is left to the system and it has none.
     public var allowsUnisolated: Bool
-    /// A program that begins with ``LandlockLaunch/becomeConfined(_:)``: the service's own. Without it there is no Landlock.
+    /// A program that begins with ``LandlockLaunch/becomeConfined(_:)`` and ``OutboundNetwork/enterIfAsked(_:)``: the service's
+    /// own. Without it there is neither.
     public var confiningProgram: String?
     /// What the commands of one sandbox may use up.
     public var limits: SandboxLimits
@@ -13,7 +14,7 @@ public struct LocalSandboxSettings: Sendable, Hashable {
     /// The names of variables of the host that commands see, besides `PATH`, `LANG`, `HOME` and `TERM`.
     public var environmentPassthrough: [String]
     /// Directories of the host that commands must not see, beyond homes and what else is always hidden: the service's
-    /// data. They have to exist when the provider is made. Only an isolated sandbox can hide them.
+    /// data. Those that are missing are made. Only an isolated sandbox can hide them.
     public var hiddenDirectories: [String]
     /// Directories, such as toolchains in a home, that commands may read although they would be hidden.
     public var readablePaths: [String]

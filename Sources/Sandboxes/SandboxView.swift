@@ -13,9 +13,11 @@ struct SandboxView: Sendable, Hashable {
     var readablePaths: [String] = []
     /// Directories that take the place of others, by the path of that place; writable.
     var replacements: [String: String] = [:]
+    /// Files that take the place of others, by the path of that place; readable only.
+    var replacedFiles: [String: String] = [:]
     /// Directories that are writable at their own place, also inside hidden ones.
     var writableDirectories: [String] = []
-    /// Whether the sandbox uses the host's network.
+    /// Whether commands have the network of whoever starts bubblewrap, and not one without a way out.
     var hasNetwork = false
     /// Files and directories of `/proc` that the host's root owns and could write to, or read the host from. Inside, root
     /// may be the host's root by its number, and without a read-only mount `core_pattern` would be a way to run anything.
@@ -47,6 +49,7 @@ struct SandboxView: Sendable, Hashable {
         for (place, directory) in replacements { arguments += ["--bind", directory, place] }
         for file in hiddenFiles { arguments += ["--ro-bind", emptyFile, file] }
         for path in readablePaths { arguments += ["--ro-bind", path, path] }
+        for (place, file) in replacedFiles { arguments += ["--ro-bind", file, place] }
         for directory in writableDirectories { arguments += ["--bind", directory, directory] }
         // Only now, because the mounts inside needed their places made.
         for directory in places { arguments += ["--remount-ro", directory] }

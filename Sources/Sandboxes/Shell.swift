@@ -134,8 +134,9 @@ actor Shell {
 
     /// Kills what a shell left that ended by itself; in a namespace the kernel has done that.
     private func killRemains(of process: pid_t) {
+        if let marker = launch.helpers { ProcessSweep(marker: marker, leader: process).killAll() }
         guard case .marker(let marker) = launch.containment, !isKilled else { return }
-        ProcessSweep(marker: marker, leader: process, groups: launch.groups).killAll()
+        ProcessSweep(marker: marker, leader: process, groups: launch.group.processes).killAll()
     }
 
     private func end(exitCode: Int?) {
@@ -186,7 +187,8 @@ actor Shell {
 
     private func killAll(_ process: pid_t) {
         switch launch.containment {
-        case .marker(let marker): ProcessSweep(marker: marker, leader: process, groups: launch.groups).killAll()
+        case .marker(let marker):
+            ProcessSweep(marker: marker, leader: process, groups: launch.group.processes).killAll()
         case .namespace:
             // The kernel ends the first process of a namespace only after all others; then bwrap ends.
             // Before bwrap has told which that is, it and its child are still one process group.

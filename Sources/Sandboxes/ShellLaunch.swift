@@ -11,8 +11,10 @@ struct ShellLaunch: Sendable {
     var containment: Containment
     /// What the shell says to itself before anything else.
     var preparations: [String] = []
-    /// Files of control groups that the shell enters by writing 0 to them.
-    var groups: [String] = []
+    /// The control group that the shell enters.
+    var group = ControlGroup.Files()
+    /// What programs bear that work for a namespace outside of it, and end with it.
+    var helpers: ProcessMarker?
     /// The file with the ``SystemCallFilter`` for `bwrap --seccomp 6`.
     var filter: String?
 
@@ -32,7 +34,7 @@ struct ShellLaunch: Sendable {
             }
         let filter = filter.map { " 6<\($0.shellQuoted)" } ?? ""
         // By a builtin, and before the namespaces that hide the groups.
-        let enter = groups.map { "echo 0 >\($0.shellQuoted) || exit 125; " }.joined()
+        let enter = group.entrances.map { "echo 0 >\($0.shellQuoted) || exit 125; " }.joined()
         let become = "exec 3>>\"$0\" 4<&0 0</dev/null\(information)\(filter) \"$@\""
         return ["-c", enter + become, records] + command + ["/dev/fd/4"]
     }

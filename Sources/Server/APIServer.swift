@@ -20,21 +20,21 @@ public struct APIServer: Service {
         }
     }
 
-    /// How long a connection may take to send a request, or keep without one. Answers may take any time.
-    private static let idleTimeout: TimeAmount = .seconds(60)
     /// The bytes of a request's headers, all together, and their number.
     private static let headerLimit = 32 * 1024
     private static let headerCount = 100
     /// Connections at once; whoever comes then waits until one closes.
     private static let connectionLimit = 4096
 
-    private let application: Application<RouterResponder<BasicRequestContext>>
+    private let application: Application<RouterResponder<APIContext>>
     private let logger: Logger
     private let executor: (any TaskExecutor)?
 
     /// - Parameters:
     ///   - service: What does the work; it runs beside the server, not in it.
     ///   - access: Who may use it.
+    ///   - requestTimeout: How long a connection may take for the head of a request, as long again for its body, and be open
+    ///     without one. Answers may take any time.
     ///   - version: What `/healthz` tells.
     ///   - executor: Where requests are worked on; the default threads without it.
     ///   - onReady: Called with the port once connections are taken.
@@ -42,6 +42,7 @@ public struct APIServer: Service {
         service: TaskService,
         address: Address,
         access: Access = Access(),
+        requestTimeout: Duration = .seconds(60),
         version: String,
         logger: Logger,
         executor: (any TaskExecutor)? = nil,
@@ -49,7 +50,7 @@ public struct APIServer: Service {
     ) {
         self.logger = logger
         self.executor = executor
-        let router = Router()
+        let router = Router(context: APIContext.self)
         router.middlewares.add(ErrorMiddleware())
         router.middlewares.add(OriginMiddleware(access: access))
         let views = TaskViews(service: service)
@@ -60,7 +61,8 @@ public struct APIServer: Service {
             router: router,
             server: .http1(
                 configuration: .init(
-                    idleTimeout: Self.idleTimeout,
+                    additionalChannelHandlers: [RequestDeadline(TimeAmount(requestTimeout))],
+                    idleTimeout: TimeAmount(requestTimeout),
                     httpDecoderConfiguration: .init(
                         maxHeaderFieldSize: Self.headerLimit, maxHeaderListSize: Self.headerLimit,
                         maxHeaderFieldCount: Self.headerCount))),

@@ -28,9 +28,10 @@ public struct Access: Sendable {
     }
 
     /// Who sends a request that is admitted: the beginning of its token's digest, which tells clients apart and says nothing
-    /// of the token; `nil` where no token is asked for.
-    func client(of request: Request) -> String? {
-        guard !digests.isEmpty, let digest = Self.digest(of: request) else { return nil }
+    /// of the token; where no token is asked for, the address that it comes from.
+    func client(of request: Request, from address: String?) -> String? {
+        guard !digests.isEmpty else { return address }
+        guard let digest = Self.digest(of: request) else { return nil }
         return digest.prefix(6).map { String(format: "%02x", $0) }.joined()
     }
 
@@ -57,8 +58,8 @@ struct OriginMiddleware: RouterMiddleware {
     let access: Access
 
     func handle(
-        _ request: Request, context: BasicRequestContext,
-        next: (Request, BasicRequestContext) async throws -> Response
+        _ request: Request, context: APIContext,
+        next: (Request, APIContext) async throws -> Response
     ) async throws -> Response {
         let authority = request.head.authority ?? ""
         // The first is the authority. Another one is for whoever stands before us and reads the last.
@@ -83,8 +84,8 @@ struct TokenMiddleware: RouterMiddleware {
     let access: Access
 
     func handle(
-        _ request: Request, context: BasicRequestContext,
-        next: (Request, BasicRequestContext) async throws -> Response
+        _ request: Request, context: APIContext,
+        next: (Request, APIContext) async throws -> Response
     ) async throws -> Response {
         guard access.admits(request) else {
             throw APIError(

@@ -93,9 +93,9 @@ extension Assembly {
         case .bubblewrap:
             // A user namespace counts its own processes.
             coding.processes = 256
-            sandbox += local.hasNetwork ? "bubblewrap, network" : "bubblewrap, no network"
+            sandbox += "bubblewrap, \(provider.network.words)"
         case .landlock:
-            sandbox += local.hasNetwork ? "Landlock, network" : "Landlock, no network"
+            sandbox += "Landlock, \(provider.network.words)"
         case .none(let reason):
             if settings.coding.networkIsChosen, !local.hasNetwork {
                 throw SettingsError("SANDBOX_NETWORK=off needs bubblewrap (\(reason)): install it, or write on")
@@ -112,5 +112,16 @@ extension Assembly {
             return RedactingModel(try catalog.model(named: name, onRetry: onRetry), settings.redaction)
         }
         return CodingParts(agent: agent, sandboxes: sandboxes, catalog: catalog, sandbox: sandbox, warning: warning)
+    }
+}
+
+extension SandboxNetwork {
+    /// What it is, in a few words for people.
+    fileprivate var words: String {
+        switch self {
+        case .none: "no network"
+        case .outbound: "network"
+        case .host: "the host's network"
+        }
     }
 }

@@ -103,6 +103,7 @@ enum Assembly {
                 GitCredential(token: $0.reveal(), hosts: settings.git.tokenHosts)
             },
             remoteHosts: settings.service.remoteHosts,
+            taskDirectory: absolute(settings.service.workspace),
             owner: absolute(settings.service.data))
     }
 

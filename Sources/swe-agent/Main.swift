@@ -9,6 +9,7 @@ import Workflow
 enum Main {
     static func main() async {
         LandlockLaunch.becomeConfined(CommandLine.arguments)
+        OutboundNetwork.enterIfAsked(CommandLine.arguments)
         do {
             var command = try SWEAgent.parseAsRoot()
             if var command = command as? any AsyncParsableCommand {

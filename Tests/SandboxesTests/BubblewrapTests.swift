@@ -101,6 +101,24 @@ struct BubblewrapTests {
         }
     }
 
+    @Test(arguments: [SandboxIsolation.Choice.bubblewrap, .landlock])
+    func aDirectoryThatIsNotThereYetIsHidden(isolation: SandboxIsolation.Choice) async throws {
+        if isolation == .landlock, try await !LocalSandboxFixture.hasLandlock() { return }
+        try await LocalSandboxFixture.use(
+            isolation, configure: { $0.hiddenDirectories = ["\($1)/data/of/the/service"] }
+        ) { fixture in
+            let data = "\(fixture.directory)/data/of/the/service"
+            // Made, so that it can be hidden, and by nobody else to be looked into.
+            let attributes = try FileManager.default.attributesOfItem(atPath: data)
+            #expect((attributes[.posixPermissions] as? NSNumber)?.intValue == 0o700)
+            try Data("secret".utf8).write(to: URL(filePath: "\(data)/file"))
+            try await fixture.provider.withSandbox(id: "a") { sandbox in
+                let outcome = try await sandbox.run(SandboxCommand("cat '\(data)/file'"))
+                #expect(!outcome.succeeded, "\(outcome.output)")
+            }
+        }
+    }
+
     @Test func theHomeOfTheServiceIsHiddenButNotTheToolsOfItsPath() async throws {
         let directory = FileManager.default.currentDirectoryPath + "/.build/test-home"
         for part in ["home/.tools/bin", "home/.tools/lib", "home/project/bin", "home/.local/bin", "home/.local/share"] {
@@ -135,7 +153,8 @@ struct BubblewrapTests {
                 .bubblewrap, configure: { settings, _ in settings.hasNetwork = hasNetwork }
             ) { fixture in
                 let seen = try await fixture.provider.withSandbox(id: "a") { try await $0.run(interfaces).output }
-                #expect(seen == (hasNetwork ? host.output : "lo "))
+                let all = if case .outbound = fixture.provider.network { "lo tap0 " } else { host.output }
+                #expect(seen == (hasNetwork ? all : "lo "))
             }
         }
     }

@@ -21,6 +21,16 @@ struct LocalSandboxFixture: Sendable {
         return found != nil
     }
 
+    /// Whether sandboxes can have a network with a way out that does not lead to the host's loopback.
+    static func hasOutboundNetwork() async throws -> Bool {
+        guard hasBubblewrap else { return false }
+        let settings = LocalSandboxSettings(confiningProgram: BuiltProgram.path, hasNetwork: true)
+        let path = "/usr/local/bin:/usr/bin:/bin"
+        let isolation = try await SandboxIsolation.detect(.bubblewrap, path: path)
+        if case .outbound = try await SandboxNetwork.detect(settings, isolation: isolation, path: path) { return true }
+        return false
+    }
+
     static func use<Result>(
         _ isolation: SandboxIsolation.Choice,
         configure: (inout LocalSandboxSettings, _ directory: String) -> Void = { _, _ in },

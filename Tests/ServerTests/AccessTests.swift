@@ -1,6 +1,7 @@
 import Agents
 import Foundation
 import LanguageModels
+import Sandboxes
 import Server
 import TestSupport
 import Testing
@@ -58,8 +59,65 @@ import Testing
             #expect(refused.status == 429)
             #expect(refused.errorCode == "too_many_tasks")
             #expect(refused.headers["retry-after"].flatMap(Int.init) != nil)
-            // Others are not held up by it, and a task that has ended makes room.
+            // Others are not held up by it.
             #expect(try await submit(Self.second).status == 202)
+        }
+    }
+
+    @Test func aTaskThatHasEndedMakesRoomForTheNextOfItsClient() async throws {
+        var options = TestService.Options(limits: .init(running: 2, queued: 100, perClient: 1))
+        options.access = Access(tokens: [Self.first])
+        try await TestService.run(options, script: { _ in .hang }) { test in
+            let token = ("Authorization", "Bearer \(Self.first)")
+            for number in 0..<5 {
+                // There is no such repository, so that they fail soon.
+                let body = #"{"goal":"\#(number)","repo_url":"\#(test.folder)/none"}"#
+                var answer = try await test.send("POST", "/agent/tasks", body, headers: [token])
+                // The end is told just before it counts.
+                while answer.status == 429 {
+                    answer = try await test.send("POST", "/agent/tasks", body, headers: [token])
+                }
+                let id = try #require(answer.json?["task_id"]?.string)
+                _ = try await test.send("GET", "/agent/tasks/\(id)/events", headers: [token])
+            }
+        }
+    }
+
+    @Test func aKeyThatIsUsedAgainTakesNoPlace() async throws {
+        var options = TestService.Options(limits: .init(running: 0, queued: 100, perClient: 3))
+        options.access = Access(tokens: [Self.first])
+        try await TestService.run(options, script: { _ in .hang }) { test in
+            let body = #"{"goal":"x","repo_url":"https://example.com/r.git"}"#
+            var ids: Set<String> = []
+            for key in ["a", "a", "b", "b", "c"] {
+                let headers = [("Authorization", "Bearer \(Self.first)"), ("Idempotency-Key", key)]
+                let answer = try await test.send("POST", "/agent/tasks", body, headers: headers)
+                ids.insert(try #require(answer.json?["task_id"]?.string, "\(answer.text)"))
+            }
+            #expect(ids.count == 3)
+        }
+    }
+
+    @Test func withoutTokensAnAddressIsAClient() async throws {
+        let options = TestService.Options(limits: .init(running: 0, queued: 100, perClient: 2))
+        try await TestService.run(options, script: { _ in .hang }) { test in
+            let script = """
+                import http.client, sys
+                client = http.client.HTTPConnection('127.0.0.1', int(sys.argv[1]), source_address=(sys.argv[2], 0))
+                client.request('POST', '/agent/tasks', '{"goal":"x","repo_url":"https://example.com/r.git"}')
+                print(client.getresponse().status)
+                """
+            let port = try #require(test.url.split(separator: ":").last.map(String.init))
+            var statuses: [String] = []
+            for address in ["127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.2"] {
+                statuses += [
+                    try await HostCommand(
+                        executable: "python3", arguments: ["-c", script, port, address],
+                        environment: ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"]
+                    ).run().output
+                ]
+            }
+            #expect(statuses == ["202\n", "202\n", "429\n", "202\n"])
         }
     }
 

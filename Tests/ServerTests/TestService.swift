@@ -29,6 +29,9 @@ struct TestService: Sendable {
         var token: String?
         var remoteHosts = RemoteHosts.all
         var access = Access()
+        var requestTimeout = Duration.seconds(60)
+        /// Whether the directories of tasks that have ended stay.
+        var keepsWorkspaces = false
         /// Whether conversations may hold turns of other models.
         var hasForeignTurns = false
         /// Where data and workspaces are; a folder of the run's own where it is not given.
@@ -46,6 +49,7 @@ struct TestService: Sendable {
             let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             var settings = TaskSettings(repositories: folder + "/data/repositories", model: options.modelID)
             settings.allowLocalRepositories = true
+            settings.keepWorkspaces = options.keepsWorkspaces
             options.settings(&settings)
             var sandbox = LocalSandboxSettings()
             sandbox.hiddenDirectories = [folder + "/data"]
@@ -60,7 +64,7 @@ struct TestService: Sendable {
                 git: GitClient(
                     identity: .init(name: "swe-agent-bot", email: "bot@example.com"),
                     credential: options.token.flatMap { GitCredential(token: $0) },
-                    remoteHosts: options.remoteHosts),
+                    remoteHosts: options.remoteHosts, taskDirectory: folder + "/workspace"),
                 prices: options.prices,
                 logger: logger
             ) { try catalog.model(named: $0) }
@@ -68,7 +72,8 @@ struct TestService: Sendable {
                 let service = TaskService(store: store, runner: runner, limits: options.limits, logger: logger)
                 let (ports, portSource) = AsyncStream.makeStream(of: Int.self)
                 let server = APIServer(
-                    service: service, address: .init(port: 0), access: options.access, version: "test", logger: logger
+                    service: service, address: .init(port: 0), access: options.access,
+                    requestTimeout: options.requestTimeout, version: "test", logger: logger
                 ) { portSource.yield($0) }
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     defer { group.cancelAll() }

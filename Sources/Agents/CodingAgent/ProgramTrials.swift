@@ -95,13 +95,14 @@ struct ProgramRunner: Sendable {
                     command(interpreter), directory: sandbox.workspace, timeout: settings.timeout,
                     outputLimit: settings.outputLimit,
                     onOutput: onOutput.map { Self.removing(Array(path.utf8), before: $0) }))
+            let madeFiles = try await madeFiles(in: sandbox, outcome)
             // What it left in the background ends with it.
             if hold { try await sandbox.killProcesses() }
             return ProgramExecution(
                 exitCode: outcome.exitCode,
                 output: outcome.output.replacing(path, with: ""),
                 omittedBytes: outcome.omittedBytes, timedOut: outcome.timedOut,
-                madeFiles: try await madeFiles(in: sandbox, outcome), seconds: outcome.seconds)
+                madeFiles: madeFiles, seconds: outcome.seconds)
         }
     }
 
@@ -127,7 +128,7 @@ struct ProgramRunner: Sendable {
         if let processes = settings.processes { limits.append("-u \(processes)") }
         let commands =
             limits.map { "ulimit \($0) 2>/dev/null" } + [
-                "exec env PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \(interpreter.shellQuoted) \(Self.file)"
+                "PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 exec \(interpreter.shellQuoted) \(Self.file)"
             ]
         return "( \(commands.joined(separator: "; ")) )"
     }

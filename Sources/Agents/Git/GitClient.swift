@@ -20,6 +20,7 @@ public struct GitClient: Sendable {
     private let executable: String
     private let credential: GitCredential?
     private let remoteHosts: RemoteHosts
+    private let taskDirectory: String?
     private let networkTimeout: Duration
     private let localTimeout: Duration
     private let hostEnvironment: [String: String]
@@ -31,6 +32,7 @@ public struct GitClient: Sendable {
     ///   - identity: Author and committer of commits.
     ///   - credential: The login for HTTP remotes, if there is one.
     ///   - remoteHosts: The hosts that repositories may be on.
+    ///   - taskDirectory: Where tasks write: no repository in it is opened on the host, whose git would run its hooks.
     ///   - networkTimeout: How long a clone, push or look at a remote may take.
     ///   - localTimeout: How long making a commit may take.
     ///   - environment: What the service was started with. Only the path, proxies, certificates and the SSH agent are used.
@@ -40,6 +42,7 @@ public struct GitClient: Sendable {
         identity: Identity,
         credential: GitCredential? = nil,
         remoteHosts: RemoteHosts = RemoteHosts(),
+        taskDirectory: String? = nil,
         networkTimeout: Duration = .seconds(600),
         localTimeout: Duration = .seconds(120),
         environment: [String: String] = ProcessInfo.processInfo.environment,
@@ -49,6 +52,7 @@ public struct GitClient: Sendable {
         self.identity = identity
         self.credential = credential
         self.remoteHosts = remoteHosts
+        self.taskDirectory = taskDirectory
         self.networkTimeout = networkTimeout
         self.localTimeout = localTimeout
         self.hostEnvironment = environment
@@ -69,6 +73,7 @@ extension GitClient {
         // A proxy would see the token of a plain-http remote, and this machine needs none to reach itself.
         if url.transport != .http { environment.merge(kept(Self.proxyVariables)) { $1 } }
 
+        try checkPlace(of: url)
         var settings = Self.settings
         let addresses = try await remoteHosts.check(url)
         if !remoteHosts.allowsAll {
@@ -95,6 +100,21 @@ extension GitClient {
         }
         command.environment.merge(Self.encode(settings)) { $1 }
         return try await run(command, timeoutMessage: "The repository's host did not finish within \(networkTimeout).")
+    }
+
+    /// What a task has written is not to be given to git on the host: a push into it would run its hooks.
+    private func checkPlace(of url: GitURL) throws {
+        guard let taskDirectory, url.transport == .file else { return }
+        let forbidden = URL(filePath: taskDirectory).resolvingSymlinksInPath().path
+        // Both as it is written and as it leads: in between, a task could have a link lead elsewhere.
+        let place = URL(filePath: url.text).standardizedFileURL
+        for path in [place.path, place.resolvingSymlinksInPath().path]
+        where path == forbidden || path == taskDirectory || path.hasPrefix(forbidden + "/")
+            || path.hasPrefix(taskDirectory + "/")
+        {
+            throw GitError(
+                .unreachable, "The repository \(url) is in the directory of tasks: copy it to a place of its own.")
+        }
     }
 
     /// Runs a shell script over a bare repository. In the script `$0` is git, and `$1` onwards are the arguments.

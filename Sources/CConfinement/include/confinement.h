@@ -1,4 +1,4 @@
-// System calls of Linux by which a process gives up rights for good: Landlock and seccomp.
+// System calls of Linux by which a process gives up rights for good: Landlock, seccomp and namespaces.
 //
 // glibc has no functions for them, and Swift cannot call the variadic syscall(2). Each returns -1 and sets errno where the
 // kernel refuses; on other systems all return -1 with ENOSYS.
@@ -27,5 +27,15 @@ int confinement_drop_privileges(void);
 
 /// Filters the system calls of the calling thread, and of what it starts, by a program of `struct sock_filter`.
 int confinement_filter(const void *instructions, uint16_t count);
+
+/// Puts the calling process, which may have one thread only, into a new network and a new user namespace that owns it, with
+/// slirp4netns as the way out: a program that opens ordinary connections on behalf of this process, ends with it, and
+/// opens none to the host's loopback. Programs that the process becomes stay in the network, and cannot change it from
+/// a user namespace of their own.
+///
+/// `networks` are IPv4 addresses up to a null pointer, each with the length of its prefix in `lengths`, that nothing leads to.
+///
+/// Returns -1 and sets errno where that is not possible; the process is then to end.
+int confinement_enter_network(const char *slirp4netns, const char *const *networks, const unsigned char *lengths);
 
 #endif

@@ -95,11 +95,18 @@ struct ControlGroup: Sendable {
         return (try? make(name, limits: SandboxLimits(memory: 1024, processes: 64))) != nil
     }
 
+    /// The files of one group by which it is entered and looked into.
+    struct Files: Sendable {
+        /// What a process of one thread writes 0 to in order to be in the group.
+        var entrances: [String] = []
+        /// What lists the processes that are in it.
+        var processes: [String] = []
+    }
+
     /// Makes a group, or takes the one there is.
     ///
-    /// - Returns: The files that a process writes 0 to in order to be in it.
     /// - Throws: ``SandboxError``.
-    func make(_ name: String, limits: SandboxLimits) throws -> [String] {
+    func make(_ name: String, limits: SandboxLimits) throws -> Files {
         let directories = Set(parents.values).map { "\($0)/\(name)" }.sorted()
         for directory in directories {
             guard mkdir(directory, 0o755) == 0 || errno == EEXIST else {
@@ -113,7 +120,10 @@ struct ControlGroup: Sendable {
                 }
             }
         }
-        return directories.map { "\($0)/cgroup.procs" }
+        let processes = directories.map { "\($0)/cgroup.procs" }
+        // To move a whole process the kernel waits for all processors, which takes milliseconds; a thread that moves itself
+        // it need not wait for. Version 2 moves processes only.
+        return Files(entrances: isUnified ? processes : directories.map { "\($0)/tasks" }, processes: processes)
     }
 
     private static var reason: String { String(cString: strerror(errno)) }

@@ -56,21 +56,14 @@ public enum LandlockLaunch {
     public static func becomeConfined(_ arguments: [String]) {
         guard arguments.count > 1, arguments[1] == command else { return }
         guard let (rules, program) = Rules.read(arguments.dropFirst(2)) else {
-            fail("this is for swe-agent's own use")
+            ConfiningProgram.fail("this is for swe-agent's own use")
         }
         do {
             try confine(to: rules)
         } catch {
-            fail("the process cannot be confined: \(error)")
+            ConfiningProgram.fail("the process cannot be confined: \(error)")
         }
-        let words = program.map { strdup($0) }
-        execv(program[0], words + [nil])
-        fail("\(program[0]) cannot be started: \(String(cString: strerror(errno)))")
-    }
-
-    private static func fail(_ message: String) -> Never {
-        FileHandle.standardError.write(Data("swe-agent: \(message)\n".utf8))
-        exit(2)
+        ConfiningProgram.become(program)
     }
 
     private static func confine(to rules: Rules) throws {

@@ -11,7 +11,7 @@ struct HealthRoutes {
         var version: String
     }
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<APIContext>) {
         router.get("/healthz") { _, _ in
             try Response.json(Health(status: "ok", version: version))
         }

@@ -16,7 +16,7 @@ struct TaskRoutes {
     let access: Access
     let version: String
 
-    func add(to tasks: RouterGroup<BasicRequestContext>) {
+    func add(to tasks: RouterGroup<APIContext>) {
         tasks.post(use: submit)
         tasks.get(use: list)
         tasks.get("/{id}", use: show)
@@ -36,7 +36,7 @@ struct TaskRoutes {
             body: ResponseBody(byteBuffer: ByteBuffer(string: #"{"task_id":"\#(id)"}"#)))
     }
 
-    @Sendable private func submit(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
+    @Sendable private func submit(_ request: Request, _ context: APIContext) async throws -> Response {
         let key = request.headers[.idempotencyKey]
         guard key.map({ 1...Self.keyLimit ~= $0.utf8.count }) ?? true else {
             throw APIError(
@@ -44,7 +44,8 @@ struct TaskRoutes {
         }
         let task: TaskRequest = try await body(of: request)
         do {
-            let id = try await service.submit(task, idempotencyKey: key, client: access.client(of: request))
+            let id = try await service.submit(
+                task, idempotencyKey: key, client: access.client(of: request, from: context.remoteAddress))
             return Self.accepted(id, headers: [.location: "/agent/tasks/\(id)"])
         } catch let error as TaskRequestError {
             throw APIError(.badRequest, error.code.rawValue, error.message)
@@ -68,7 +69,7 @@ struct TaskRoutes {
         }
     }
 
-    @Sendable private func list(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
+    @Sendable private func list(_ request: Request, _ context: APIContext) async throws -> Response {
         let query = request.uri.queryParameters
         var statuses: Set<RunStatus> = []
         for name in query.getAll("status") {
@@ -88,19 +89,19 @@ struct TaskRoutes {
                 nextCursor: page.count > shown.count ? shown.last.map { String($0.cursor) } : nil))
     }
 
-    @Sendable private func show(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
+    @Sendable private func show(_ request: Request, _ context: APIContext) async throws -> Response {
         let id = try context.parameters.require("id")
         guard let body = try await views.body(of: id) else { throw APIError.unknownTask(id) }
         return Response(
             status: .ok, headers: [.contentType: "application/json"], body: ResponseBody(byteBuffer: body))
     }
 
-    @Sendable private func cancel(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
+    @Sendable private func cancel(_ request: Request, _ context: APIContext) async throws -> Response {
         let id = try context.parameters.require("id")
         return try respond(to: try await service.cancel(id), about: id, otherwise: "has ended already")
     }
 
-    @Sendable private func answer(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
+    @Sendable private func answer(_ request: Request, _ context: APIContext) async throws -> Response {
         let id = try context.parameters.require("id")
         let answer: PlanAnswer = try await body(of: request)
         return try respond(
@@ -116,7 +117,7 @@ struct TaskRoutes {
         }
     }
 
-    @Sendable private func patch(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
+    @Sendable private func patch(_ request: Request, _ context: APIContext) async throws -> Response {
         let id = try context.parameters.require("id")
         guard let snapshot = try await service.snapshot(of: id) else { throw APIError.unknownTask(id) }
         guard let patch = snapshot.result?.patch, !patch.isEmpty else {
@@ -127,7 +128,7 @@ struct TaskRoutes {
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: patch.bytes)))
     }
 
-    @Sendable private func trajectory(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
+    @Sendable private func trajectory(_ request: Request, _ context: APIContext) async throws -> Response {
         let id = try context.parameters.require("id")
         let name = request.uri.queryParameters["format"].map(String.init) ?? TrajectoryFormat.journal.rawValue
         guard let format = TrajectoryFormat(rawValue: name) else {
@@ -141,7 +142,7 @@ struct TaskRoutes {
             body: ResponseBody(byteBuffer: ByteBuffer(string: try format.write(id, entries, version: version))))
     }
 
-    @Sendable private func events(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
+    @Sendable private func events(_ request: Request, _ context: APIContext) async throws -> Response {
         let id = try context.parameters.require("id")
         let after = request.headers[.lastEventID] ?? request.uri.queryParameters["after"].map(String.init)
         let sequence = try number(after.map { $0[...] }, "Last-Event-ID", in: 0...Int64.max) ?? 0

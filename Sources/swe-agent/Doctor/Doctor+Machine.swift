@@ -13,6 +13,9 @@ extension Doctor {
             try await check("bubblewrap", orElse: "install bubblewrap, and allow user namespaces") {
                 try await isolationVerdict()
             }
+            if settings.sandbox.hasNetwork {
+                try await check("network", orElse: "install slirp4netns") { try await networkVerdict() }
+            }
             for (program, purpose) in [("rg", "searches are slower"), ("python3", "Python projects have no Python")] {
                 try await check(program) { try await verdict(onHelper: program, without: purpose) }
             }
@@ -57,6 +60,21 @@ extension Doctor {
             return settings.sandbox.allowsUnisolated
                 ? .warned(detail, advice: advice)
                 : .failed(detail, advice: advice + ", or accept it with SANDBOX_ALLOW_UNISOLATED=1")
+        }
+    }
+
+    private func networkVerdict() async throws -> Finding.Verdict {
+        let path = environment["PATH"] ?? ""
+        let isolation = try await SandboxIsolation.detect(
+            settings.sandbox.isolation, path: path, confiningProgram: settings.sandbox.confiningProgram)
+        return switch try await SandboxNetwork.detect(settings.sandbox, isolation: isolation, path: path) {
+        case .none: .passed("commands of tasks have none")
+        case .outbound(let helper):
+            .passed("\(helper) works: commands of tasks reach neither this machine's loopback nor cloud metadata")
+        case .host(let reason):
+            .warned(
+                "commands of tasks share this machine's network, loopback and cloud metadata included, because \(reason)",
+                advice: "install bubblewrap and slirp4netns, or write SANDBOX_NETWORK=off")
         }
     }
 

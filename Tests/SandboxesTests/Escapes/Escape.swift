@@ -125,6 +125,9 @@ extension Escape {
 
     static let network: [Escape] = [
         Escape(name: "connect to a service on loopback") { "(: <>/dev/tcp/127.0.0.1/\($0.port)) && escaped" },
+        Escape(name: "connect to the host's loopback through the way out", needs: .sandbox) {
+            "for host in 10.0.2.1 10.0.2.2 10.0.2.3 10.0.2.255 0.0.0.0; do (: <>/dev/tcp/$host/\($0.port)) && escaped; done"
+        },
         Escape(name: "connect to an abstract socket") {
             python(
                 "try:\n socket.socket(socket.AF_UNIX).connect('\\0\($0.abstractSocket)'); escaped()\n"
