@@ -1,7 +1,7 @@
 # make help lists the targets. From a fresh clone, `make demo` and `make test` install what is missing and do the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults build bench lint check-manifests clean packages swift
+.PHONY: help demo test test-faults build bench fuzz lint check-manifests clean packages swift
 
 # A program that tasks or tests need, and the Debian/Ubuntu package that has it.
 PROGRAMS := git:git rg:ripgrep python3:python3
@@ -33,13 +33,37 @@ test: packages swift ## install, build, run all tests, check the formatting
 
 test-faults: packages swift ## kill, fill, break and load the service for some minutes; FAULTS=full for the long rounds
 	swift build --build-tests
-	FAULTS=$${FAULTS:-short} timeout 3600 swift test --skip-build --no-parallel --filter FaultTests
+	FAULTS=$${FAULTS:-short} timeout 3600 swift test --skip-build --no-parallel \
+		--filter 'FaultTests|ClusterBreakdownTests|ClusterCommandTests'
 
 build: packages swift ## build the program for use: .build/release/swe-agent
 	swift build --configuration release --product swe-agent
 
 bench: packages swift ## measure the harness beside its peers; see Benchmarks/README.md
 	Benchmarks/run
+
+FUZZ_TARGETS ?= $(notdir $(wildcard Tests/FuzzTargets/Seeds/*))
+FUZZ_SECONDS ?= 60
+FUZZ_BUILD := .build/fuzz
+LIBFUZZER := $(wildcard $(dir $(realpath $(shell command -v swiftc)))../lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a)
+
+fuzz: packages swift ## look for inputs that break readers: FUZZ_SECONDS=60 for each of FUZZ_TARGETS
+ifneq ($(LIBFUZZER),)
+	FUZZ=1 swift build --product swe-agent-fuzz --scratch-path $(FUZZ_BUILD)
+	@for target in $(FUZZ_TARGETS); do \
+		mkdir -p $(FUZZ_BUILD)/corpus/$$target && \
+		SWIFT_BACKTRACE=enable=no FUZZ_TARGET=$$target $(FUZZ_BUILD)/debug/swe-agent-fuzz \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=4096 -max_len=65536 \
+			-artifact_prefix=$(FUZZ_BUILD)/found-$$target- -print_final_stats=1 \
+			$(FUZZ_BUILD)/corpus/$$target Tests/FuzzTargets/Seeds/$$target 2>$(FUZZ_BUILD)/$$target.log || \
+			{ tail -40 $(FUZZ_BUILD)/$$target.log >&2; exit 1; }; \
+		sed -n "s/^stat::number_of_executed_units: */fuzzed: $$target, inputs: /p" $(FUZZ_BUILD)/$$target.log; \
+	done
+else
+	@echo "This toolchain has no libFuzzer: inputs are mutated without its guidance."
+	swift build --build-tests
+	FAULTS=full swift test --skip-build --no-parallel --filter FuzzFaultTests
+endif
 
 lint: swift ## check the formatting
 	swift format lint --strict --recursive Sources Tests Package.swift

@@ -45,6 +45,10 @@ let package = Package(
         .executable(name: "swe-agent", targets: ["swe-agent"]),
         .library(name: "Workflow", targets: ["Workflow"]),
         .library(name: "TaskStore", targets: ["TaskStore"]),
+        // For Benchmarks/cluster.
+        .library(name: "Sandboxes", targets: ["Sandboxes"]),
+        .library(name: "KubernetesClient", targets: ["KubernetesClient"]),
+        .library(name: "ClusterTestSupport", targets: ["ClusterTestSupport"]),
         // For tests: loaded into the program with LD_PRELOAD.
         .library(name: "DiskFaults", type: .dynamic, targets: ["DiskFaults"]),
     ],
@@ -129,7 +133,8 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "swe-agent", "Agents", "ClusterTestSupport", "LanguageModels", "ModelHub", "Sandboxes", "TestSupport",
+                "swe-agent", "Agents", "ClusterTestSupport", "KubernetesClient", "LanguageModels", "ModelHub",
+                "Sandboxes", "TestSupport",
                 "Workflow", .asyncHTTPClient, .hummingbird, .httpTypes, .nioCore, .nioFoundationCompat, .nioHTTP1,
                 .subprocess,
                 .systemPackage,
@@ -157,6 +162,18 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "Server", "Agents", "TaskStore", "Sandboxes", "KubernetesClient", "LanguageModels", "LocalInference",
+                .logging,
+            ],
+            path: "Tests/FuzzTargets",
+            // Read in place, by path.
+            exclude: ["README.md", "Seeds"],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], swiftSettings: settings),
+        .target(
             name: "ClusterTestSupport",
             dependencies: [
                 "KubernetesClient", .nioConcurrencyHelpers, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix,
@@ -168,7 +185,9 @@ let package = Package(
         ),
         .testTarget(
             name: "KubernetesClientTests",
-            dependencies: ["KubernetesClient", "ClusterTestSupport", .nioCore, .subprocess, .systemPackage],
+            dependencies: [
+                "KubernetesClient", "ClusterTestSupport", "TestSupport", .nioCore, .subprocess, .systemPackage,
+            ],
             swiftSettings: settings
         ),
         .testTarget(
@@ -212,3 +231,16 @@ let package = Package(
             swiftSettings: settings),
     ]
 )
+
+// What `make fuzz` builds: our code optimised, as it is used, and telling libFuzzer which way it takes.
+if Context.environment["FUZZ"] != nil {
+    for target in package.targets where target.swiftSettings != nil {
+        target.swiftSettings? += [.unsafeFlags(["-O", "-sanitize=fuzzer"])]
+    }
+    package.targets += [
+        .systemLibrary(name: "CLibFuzzer", path: "Tests/CLibFuzzer"),
+        .executableTarget(
+            name: "swe-agent-fuzz", dependencies: ["CLibFuzzer", "FuzzTargets"], path: "Tests/Fuzzer",
+            swiftSettings: settings, linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]),
+    ]
+}

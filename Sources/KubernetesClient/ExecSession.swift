@@ -74,7 +74,7 @@ public struct ExecSession: Sendable {
                 case .ping:
                     try await outbound.write(
                         WebSocketFrame(fin: true, opcode: .pong, maskKey: .random(), data: data))
-                case .connectionClose: throw Self.connectionLost
+                case .connectionClose: throw KubernetesError.connectionLost
                 default: break
                 }
             }
@@ -84,14 +84,11 @@ public struct ExecSession: Sendable {
             throw CancellationError()
         } catch {
             try Task.checkCancellation()
-            throw Self.connectionLost
+            throw KubernetesError.connectionLost
         }
         try Task.checkCancellation()
-        throw Self.connectionLost
+        throw KubernetesError.connectionLost
     }
-
-    private static let connectionLost = KubernetesError(
-        .unreachable, "The connection to the command in the pod was lost.")
 
     private func send(_ channel: UInt8, _ data: ByteBuffer) async throws {
         var frame = ByteBuffer()
@@ -102,7 +99,7 @@ public struct ExecSession: Sendable {
             try await outbound.write(WebSocketFrame(fin: true, opcode: .binary, maskKey: .random(), data: frame))
         } catch {
             try Task.checkCancellation()
-            throw Self.connectionLost
+            throw KubernetesError.connectionLost
         }
     }
 

@@ -5,8 +5,8 @@ internal import NIOFoundationCompat
 internal import NIOHTTP1
 
 extension KubernetesClient {
-    /// The server's version, such as `v1.36.0`. Unlike other requests this one is made once: it tells whether the server is
-    /// there now.
+    /// The server's version, such as `v1.36.0`. Unlike other requests this one is made once, unless the server asks to wait:
+    /// it tells whether the server is there now.
     public func serverVersion() async throws -> String {
         let answer: ManifestValue = try await getOnce("/version", purpose: "asking for the server's version")
         guard let version = answer["gitVersion"]?.string else {
@@ -40,13 +40,9 @@ extension KubernetesClient {
     }
 
     private func getOnce(_ path: String, purpose: String) async throws -> ManifestValue {
-        let response = try await open(.GET, path, timeout: .seconds(20), purpose: purpose)
-        let body: ByteBuffer
-        do {
-            body = try await response.body.collect(upTo: 1 << 20)
-        } catch {
-            try Task.checkCancellation()
-            throw KubernetesError(connection: error, purpose: purpose)
+        let body = try await KubernetesRetry.run(where: { $0.kind == .status(429) }) {
+            let response = try await open(.GET, path, timeout: .seconds(20), purpose: purpose)
+            return try await Self.collect(response, upTo: 1 << 20, purpose)
         }
         guard let answer = try? JSONDecoder().decode(ManifestValue.self, from: Data(body.readableBytesView)) else {
             throw KubernetesError(.malformed, "\(purpose): the answer is not what the API describes.")

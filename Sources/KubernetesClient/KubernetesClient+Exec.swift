@@ -181,6 +181,8 @@ private final class WebSocketKeepAlive: ChannelDuplexHandler {
     private var task: RepeatedTask?
     /// The signs that were asked for since the last one.
     private var asked = 0
+    /// Whether anything would be read that comes. It is not while the reader is busy with what has come.
+    private var isReading = false
 
     func handlerAdded(context: ChannelHandlerContext) {
         let context = NIOLoopBound(context, eventLoop: context.eventLoop)
@@ -197,6 +199,16 @@ private final class WebSocketKeepAlive: ChannelDuplexHandler {
         context.fireChannelInactive()
     }
 
+    func read(context: ChannelHandlerContext) {
+        isReading = true
+        context.read()
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        isReading = false
+        context.fireChannelReadComplete()
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         asked = 0
         if unwrapInboundIn(data).opcode != .pong { context.fireChannelRead(data) }
@@ -204,6 +216,8 @@ private final class WebSocketKeepAlive: ChannelDuplexHandler {
 
     private func ask(_ context: ChannelHandlerContext) {
         guard asked < 4 else { return context.close(promise: nil) }
+        // Its silence tells nothing of a server that is not listened to.
+        guard isReading else { return }
         asked += 1
         let frame = WebSocketFrame(fin: true, opcode: .ping, maskKey: .random(), data: ByteBuffer())
         context.writeAndFlush(wrapOutboundOut(frame), promise: nil)

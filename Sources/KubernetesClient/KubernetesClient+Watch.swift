@@ -5,7 +5,9 @@ internal import NIOHTTP1
 
 extension KubernetesClient {
     /// How long a server is asked to keep one watch; then the next goes on from where it ended.
-    private static let watchSeconds = 240
+    static let watchSeconds: Int64 = 240
+    /// The least time between two watches that the server ends or has forgotten the version of.
+    private static let watchPause = Duration.milliseconds(500)
 
     /// Follows one object from now on, over every break of the connection, until `body` gives a result.
     ///
@@ -23,16 +25,20 @@ extension KubernetesClient {
             if let result = try await body(list.items.first) { return result }
             var version = list.resourceVersion
             watching: while true {
+                let next = ContinuousClock.now + Self.watchPause * Double.random(in: 0.5...1)
                 do {
                     let outcome: WatchOutcome<Result> = try await KubernetesRetry.run {
                         try await watch(resource, fields: fields, version: &version, body)
                     }
                     switch outcome {
                     case .result(let result): return result
-                    case .ended: continue watching
-                    case .expired: break watching
+                    case .ended: try await Task.sleep(until: next, clock: .continuous)
+                    case .expired:
+                        try await Task.sleep(until: next, clock: .continuous)
+                        break watching
                     }
                 } catch let error as KubernetesError where error.isExpired {
+                    try await Task.sleep(until: next, clock: .continuous)
                     break watching
                 }
             }

@@ -22,6 +22,8 @@ public struct KubernetesClient: Sendable {
     ) async throws -> Result {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout.connect = .seconds(15)
+        // A watch on which nothing happens is ended by the server before; past this nobody is there any more.
+        configuration.timeout.read = .seconds(watchSeconds + 60)
         // Each watch over HTTP/1 holds a connection.
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 4096
         configuration.connectionPool.retryConnectionEstablishment = false
@@ -134,17 +136,24 @@ public struct KubernetesClient: Sendable {
             let response = try await open(
                 method, path + Self.query(query), body: bytes, contentType: contentType, timeout: .seconds(60),
                 purpose: purpose)
-            do {
-                return try await response.body.collect(upTo: 64 << 20)
-            } catch {
-                try Task.checkCancellation()
-                throw KubernetesError(connection: error, purpose: purpose)
-            }
+            return try await Self.collect(response, upTo: 64 << 20, purpose)
         }
         do {
             return try JSONDecoder().decode(Answer.self, from: Data(answer.readableBytesView))
         } catch {
             throw KubernetesError(.malformed, "\(purpose): the answer is not what the API describes.")
+        }
+    }
+
+    /// Reads an answer to its end. The timeout of the request is that of its beginning.
+    static func collect(_ response: HTTPClientResponse, upTo limit: Int, _ purpose: String) async throws -> ByteBuffer {
+        do {
+            return try await withTimeout(.seconds(60)) { try await response.body.collect(upTo: limit) }
+        } catch let error as KubernetesError {
+            throw error
+        } catch {
+            try Task.checkCancellation()
+            throw KubernetesError(connection: error, purpose: purpose)
         }
     }
 
@@ -175,7 +184,7 @@ public struct KubernetesClient: Sendable {
                 throw KubernetesError(connection: error, purpose: purpose)
             }
             if (200..<300).contains(response.status.code) { return response }
-            let text = (try? await response.body.collect(upTo: 1 << 20)) ?? ByteBuffer()
+            let text = (try? await Self.collect(response, upTo: 1 << 20, purpose)) ?? ByteBuffer()
             if response.status == .unauthorized, !isRenewed, credentials.canRenew {
                 isRenewed = true
                 await credentials.refuse(current)
@@ -198,18 +207,23 @@ public struct KubernetesClient: Sendable {
 /// Makes a request again while it may yet succeed.
 enum KubernetesRetry {
     /// How long a server may be away. A control plane that is upgraded is back within this.
-    static let patience = Duration.seconds(90)
+    private static let patience = Duration.seconds(90)
+    /// How long a server that is there may ask to wait.
+    private static let patienceWithBusyServers = Duration.seconds(600)
 
-    static func run<Result>(_ body: () async throws -> Result) async throws -> Result {
-        let end = ContinuousClock.now + patience
+    static func run<Result>(
+        where isWorthwhile: (KubernetesError) -> Bool = \.isTransient, _ body: () async throws -> Result
+    ) async throws -> Result {
+        let start = ContinuousClock.now
         var pause = Duration.milliseconds(100)
         while true {
             do {
                 return try await body()
-            } catch let error as KubernetesError where error.isTransient {
+            } catch let error as KubernetesError where isWorthwhile(error) {
                 // The spread keeps many tasks from coming back at the same moment.
-                let wait = error.retryAfter ?? pause * Double.random(in: 0.5...1)
-                guard ContinuousClock.now + wait < end else { throw error }
+                let wait = (error.retryAfter ?? .zero) + pause * Double.random(in: 0.5...1)
+                let patience = error.kind == .status(429) ? patienceWithBusyServers : patience
+                guard ContinuousClock.now + wait < start + patience else { throw error }
                 try await Task.sleep(for: wait)
                 pause = min(pause * 2, .seconds(5))
             }

@@ -34,6 +34,8 @@ public struct KubernetesError: Error, Sendable, Hashable, CustomStringConvertibl
     public var description: String { message }
 
     public var isNotFound: Bool { kind == .status(404) }
+    /// Whether something had begun that nobody heard the end of.
+    public var isConnectionLost: Bool { reason == Self.connectionLost.reason }
     public var isConflict: Bool { kind == .status(409) }
     /// Whether a watch's version is too old to go on from.
     public var isExpired: Bool { kind == .status(410) }
@@ -49,6 +51,9 @@ public struct KubernetesError: Error, Sendable, Hashable, CustomStringConvertibl
 }
 
 extension KubernetesError {
+    static let connectionLost = KubernetesError(
+        .unreachable, "The connection to the command in the pod was lost.", reason: "ConnectionLost")
+
     /// The body that the API server sends with an error (`meta/v1 Status`).
     struct StatusBody: Decodable {
         var message: String?

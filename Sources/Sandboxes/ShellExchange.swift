@@ -6,8 +6,9 @@ struct ShellExchange: Sendable {
     let isAboutFile: Bool
     /// Whether files may be others after it.
     let changesFiles: Bool
-    /// Whether it can be said again to another shell, when nobody knows how far the first one came.
-    let isRepeatable: Bool
+    /// The id of a command that must not run twice. Anything else can be said again to another shell, when nobody knows
+    /// how far the first one came.
+    let commandID: String?
     private let onOutput: (@Sendable ([UInt8]) -> Void)?
     private var stream: MarkedStream
     private var hasBegun: Bool
@@ -18,8 +19,7 @@ struct ShellExchange: Sendable {
     /// Runs a command.
     static func command(_ command: SandboxCommand) -> ShellExchange {
         ShellExchange(
-            changesFiles: true, isRepeatable: command.id == nil, outputLimit: command.outputLimit,
-            onOutput: command.onOutput
+            changesFiles: true, commandID: command.id, outputLimit: command.outputLimit, onOutput: command.onOutput
         ) {
             Array(ShellScript.command(command.script, directory: command.directory, id: command.id, word: $0).utf8)
         }
@@ -47,7 +47,7 @@ struct ShellExchange: Sendable {
     private init(
         isAboutFile: Bool = false,
         changesFiles: Bool = false,
-        isRepeatable: Bool = true,
+        commandID: String? = nil,
         outputLimit: Int = 4096,
         onOutput: (@Sendable ([UInt8]) -> Void)? = nil,
         words: (String) -> [UInt8]
@@ -56,7 +56,7 @@ struct ShellExchange: Sendable {
         self.words = words(word)
         self.isAboutFile = isAboutFile
         self.changesFiles = changesFiles
-        self.isRepeatable = isRepeatable
+        self.commandID = commandID
         self.onOutput = onOutput
         stream = MarkedStream(word: word)
         hasBegun = !isAboutFile

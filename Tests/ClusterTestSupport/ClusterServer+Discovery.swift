@@ -17,7 +17,7 @@ extension ClusterServer {
         case (.POST, "apis", 4) where path[3] == "selfsubjectaccessreviews":
             let review = try JSONDecoder().decode(ManifestValue.self, from: body)
             let isDenied = await state.denials.contains(Self.right(review["spec"]?["resourceAttributes"]))
-            return (201, ["metadata": [:], "status": ["allowed": .bool(!isDenied)]])
+            return (201, review.merged(with: ["metadata": [:], "status": ["allowed": .bool(!isDenied)]]))
         default: return nil
         }
     }

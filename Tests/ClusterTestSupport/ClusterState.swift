@@ -15,13 +15,16 @@ public actor ClusterState {
     private var pods: [String: ManifestValue] = [:]
     private var running: [String: TestPod] = [:]
     private var watchers: [Int: AsyncStream<Event>.Continuation] = [:]
-    private var watcherCount = 0
+    /// How many watches there have been.
+    public private(set) var watchesBegun = 0
     /// Events from this version on are remembered.
     private var history: [Event] = []
     private var forgottenUntil = 0
     private var images: [String: String] = [:]
-    /// The requests so far, as `METHOD resource`.
+    /// The requests so far that were let in, as `METHOD resource`.
     public private(set) var requests: [String] = []
+    /// The tokens that clients are let in with.
+    public private(set) var tokens: Set<String> = [TestCluster.token]
 
     init(folder: String, starts: AsyncStream<TestPod>.Continuation) {
         self.folder = folder
@@ -40,6 +43,11 @@ public actor ClusterState {
 
     public func add(runtimeClass name: String) { runtimeClasses.insert(name) }
     public func deny(_ rights: String...) { denials.formUnion(rights) }
+    /// Lets clients in with these tokens and no others.
+    public func accept(tokens: String...) { self.tokens = Set(tokens) }
+
+    /// How many requests of each kind have come.
+    public var requestCounts: [String: Int] { requests.reduce(into: [:]) { $0[$1, default: 0] += 1 } }
 
     public var podNames: [String] { pods.keys.sorted() }
 
@@ -50,7 +58,21 @@ public actor ClusterState {
     public func forgetHistory() {
         forgottenUntil = version
         history = []
-        for watcher in watchers.values { watcher.finish() }
+        endAllWatches()
+    }
+
+    /// Ends all watches, as a server may at any time.
+    public func endAllWatches() {
+        for number in watchers.keys { endWatch(number) }
+    }
+
+    /// Tells all who watch, and want to know, how far they have seen.
+    public func sendBookmarks() {
+        let bookmark = Event(
+            type: "BOOKMARK",
+            object: ["kind": "Pod", "apiVersion": "v1", "metadata": ["resourceVersion": .string("\(version)")]],
+            version: version)
+        for watcher in watchers.values { watcher.yield(bookmark) }
     }
 
     /// Has the cluster end a pod, as an eviction does.
@@ -83,6 +105,8 @@ public actor ClusterState {
         var object = object
         object["metadata"]?["uid"] = .string(UUID().uuidString)
         object["metadata"]?["namespace"] = "tasks"
+        object["metadata"]?["creationTimestamp"] = .string(Date.now.formatted(.iso8601))
+        (object["kind"], object["apiVersion"]) = ("Pod", "v1")
         object["status"] = ["phase": "Pending"]
         pods[name] = object
         change(name, "ADDED") { _ in }
@@ -90,7 +114,10 @@ public actor ClusterState {
         if let reason = images[image] {
             change(name) {
                 $0["status"]?["containerStatuses"] = [
-                    ["name": "main", "state": ["waiting": ["reason": .string(reason), "message": "no such image"]]]
+                    [
+                        "name": "main", "image": .string(image), "imageID": "", "ready": false, "restartCount": 0,
+                        "state": ["waiting": ["reason": .string(reason), "message": "no such image"]],
+                    ]
                 ]
             }
         } else {
@@ -103,10 +130,16 @@ public actor ClusterState {
 
     func delete(_ name: String) async -> ManifestValue? {
         guard pods[name] != nil else { return nil }
+        change(name) { $0["metadata"]?["deletionTimestamp"] = .string(Date.now.formatted(.iso8601)) }
         await running[name]?.kill()
         running[name] = nil
         change(name, "DELETED") { _ in }
         return pods.removeValue(forKey: name)
+    }
+
+    func patch(_ name: String, _ change: ManifestValue) -> ManifestValue? {
+        self.change(name) { $0 = $0.merged(with: change) }
+        return pods[name]
     }
 
     func becomeReady(_ pod: TestPod) {
@@ -132,19 +165,18 @@ public actor ClusterState {
         for watcher in watchers.values { watcher.yield(event) }
     }
 
-    /// The events after a version; `nil` where they are forgotten.
-    func watch(after: Int) -> AsyncStream<Event>? {
+    /// The events after a version, or from now on; `nil` where they are forgotten.
+    func watch(after: Int?) -> (number: Int, events: AsyncStream<Event>)? {
+        let after = after ?? version
         guard after >= forgottenUntil else { return nil }
         let (stream, continuation) = AsyncStream.makeStream(of: Event.self)
         for event in history where event.version > after { continuation.yield(event) }
-        watcherCount += 1
-        let number = watcherCount
+        watchesBegun += 1
+        let number = watchesBegun
         watchers[number] = continuation
-        continuation.onTermination = { _ in Task { await self.forget(number) } }
-        return stream
+        continuation.onTermination = { _ in Task { await self.endWatch(number) } }
+        return (number, stream)
     }
 
-    private func forget(_ number: Int) { watchers[number] = nil }
-
-    var currentVersion: Int { version }
+    func endWatch(_ number: Int) { watchers.removeValue(forKey: number)?.finish() }
 }

@@ -162,7 +162,7 @@ public actor SandboxController {
 
     /// Follows the cluster's pods until the calling task is cancelled.
     func run() async {
-        guard let events = await cluster.watch(after: cluster.currentVersion) else { return }
+        guard let events = await cluster.watch(after: nil)?.events else { return }
         for await event in events {
             guard let pod = event.object["metadata"]?["name"]?.string, let sandbox = owners[pod] else { continue }
             if event.type == "DELETED" {

@@ -13,6 +13,9 @@ actor TestPod {
     private let manifest: ManifestValue
     /// The first process of each container, as the host numbers it.
     private var roots: [String: pid_t] = [:]
+    /// What the containers wrote.
+    private var logs: [String: String] = [:]
+    private static let longestLog = 1 << 20
     private var isKilled = false
 
     init(name: String, folder: String, manifest: ManifestValue) {
@@ -44,6 +47,16 @@ actor TestPod {
     }
 
     func root(of container: String) -> pid_t? { isKilled ? nil : roots[container] }
+
+    /// What a container wrote; without a name the first one.
+    func log(of container: String?) -> String {
+        logs[container ?? manifest["spec"]?["containers"]?.list?.first?["name"]?.string ?? ""] ?? ""
+    }
+
+    private func append(_ text: String, toLogOf container: String) {
+        guard logs[container, default: ""].utf8.count < Self.longestLog else { return }
+        logs[container, default: ""] += text
+    }
 
     private func begin(_ container: String, _ root: pid_t, of count: Int) -> Bool {
         roots[container] = root
@@ -92,20 +105,26 @@ actor TestPod {
         }
         // bwrap tells of its child before that sees what it shall, so the container itself says when it runs.
         arguments += ["--", "/bin/sh", "-c", "echo \(Self.started); exec \"$@\"", "sh"]
-        arguments += (container["command"]?.list ?? []).compactMap(\.string)
+        arguments += ["command", "args"].flatMap { container[$0]?.list ?? [] }.compactMap(\.string)
         _ = try await Subprocess.run(
-            .path("/bin/sh"), arguments: Arguments(["-c", "exec bwrap \"$@\" 5>&1", "sh"] + arguments), input: .none,
+            .path("/bin/sh"), arguments: Arguments(["-c", "exec bwrap \"$@\" 5>&1 2>&1", "sh"] + arguments),
+            input: .none,
             output: .sequence, error: .discarded
         ) { execution in
             var text = ""
+            var hasStarted = false
             for try await buffer in execution.standardOutput {
                 text += buffer.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
-                if text.contains(Self.started), let match = text.firstMatch(of: /"child-pid": (\d+)\D/),
-                    let root = pid_t(match.1)
+                if !hasStarted, let started = text.range(of: Self.started + "\n"),
+                    let match = text.firstMatch(of: /"child-pid": (\d+)\D/), let root = pid_t(match.1)
                 {
-                    text = ""
+                    hasStarted = true
+                    text.removeSubrange(..<started.upperBound)
                     await onStart(root)
                 }
+                guard hasStarted else { continue }
+                await append(text, toLogOf: containerName)
+                text = ""
             }
         }
     }

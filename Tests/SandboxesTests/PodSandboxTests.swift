@@ -33,7 +33,7 @@ struct PodSandboxTests {
     }
 
     /// A bare repository of the host with one file, as the service makes them.
-    private static func makeMirror(in folder: String) async throws -> (path: String, base: String) {
+    static func makeMirror(in folder: String) async throws -> (path: String, base: String) {
         let script = """
             set -e
             cd "$0"
@@ -59,7 +59,7 @@ struct PodSandboxTests {
     }
 
     /// A clone that borrows the mirror's objects, as tasks have it.
-    private static func clone(_ mirror: String, _ base: String) -> SandboxCommand {
+    static func clone(_ mirror: String, _ base: String) -> SandboxCommand {
         SandboxCommand(
             """
             git init -q -b work repo && cd repo && echo \(mirror)/objects >.git/objects/info/alternates &&

@@ -15,21 +15,3 @@ import Testing
         try await LocalSandboxFixture.use(.bubblewrap) { try await check($0.provider) }
     }
 }
-
-extension SandboxConformance {
-    /// Makes all checks of one provider at the same time, each in a sandbox of its own.
-    static func checkAll(of provider: any SandboxProvider) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for check in checks {
-                group.addTask {
-                    do {
-                        try await check(provider)
-                    } catch {
-                        Issue.record(error, "\(check.name)")
-                    }
-                }
-            }
-            try await group.waitForAll()
-        }
-    }
-}

@@ -59,8 +59,42 @@ import Testing
             #expect(refused.status == 429)
             #expect(refused.errorCode == "too_many_tasks")
             #expect(refused.headers["retry-after"].flatMap(Int.init) != nil)
-            // Others are not held up by it, and a task that has ended makes room.
+            // Others are not held up by it.
             #expect(try await submit(Self.second).status == 202)
+        }
+    }
+
+    @Test func aTaskThatHasEndedMakesRoomForTheNextOfItsClient() async throws {
+        var options = TestService.Options(limits: .init(running: 2, queued: 100, perClient: 1))
+        options.access = Access(tokens: [Self.first])
+        try await TestService.run(options, script: { _ in .hang }) { test in
+            let token = ("Authorization", "Bearer \(Self.first)")
+            for number in 0..<5 {
+                // There is no such repository, so that they fail soon.
+                let body = #"{"goal":"\#(number)","repo_url":"\#(test.folder)/none"}"#
+                var answer = try await test.send("POST", "/agent/tasks", body, headers: [token])
+                // The end is told just before it counts.
+                while answer.status == 429 {
+                    answer = try await test.send("POST", "/agent/tasks", body, headers: [token])
+                }
+                let id = try #require(answer.json?["task_id"]?.string)
+                _ = try await test.send("GET", "/agent/tasks/\(id)/events", headers: [token])
+            }
+        }
+    }
+
+    @Test func aKeyThatIsUsedAgainTakesNoPlace() async throws {
+        var options = TestService.Options(limits: .init(running: 0, queued: 100, perClient: 3))
+        options.access = Access(tokens: [Self.first])
+        try await TestService.run(options, script: { _ in .hang }) { test in
+            let body = #"{"goal":"x","repo_url":"https://example.com/r.git"}"#
+            var ids: Set<String> = []
+            for key in ["a", "a", "b", "b", "c"] {
+                let headers = [("Authorization", "Bearer \(Self.first)"), ("Idempotency-Key", key)]
+                let answer = try await test.send("POST", "/agent/tasks", body, headers: headers)
+                ids.insert(try #require(answer.json?["task_id"]?.string, "\(answer.text)"))
+            }
+            #expect(ids.count == 3)
         }
     }
 

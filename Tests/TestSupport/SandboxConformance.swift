@@ -18,6 +18,23 @@ public struct SandboxConformance: Sendable, CustomTestStringConvertible {
     /// All checks.
     public static let checks: [SandboxConformance] = shellChecks + outputChecks + endingChecks + fileChecks
 
+    /// Makes all checks of one provider, each in a sandbox of its own, many of them at the same time.
+    public static func checkAll(of provider: any SandboxProvider, atOnce most: Int = .max) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (index, check) in checks.enumerated() {
+                if index >= most { try await group.next() }
+                group.addTask {
+                    do {
+                        try await check(provider)
+                    } catch {
+                        Issue.record(error, "\(check.name)")
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
     /// A check that uses one sandbox.
     static func check(
         _ name: String, _ body: @escaping @Sendable (any Sandbox) async throws -> Void
@@ -48,7 +65,7 @@ public struct SandboxConformance: Sendable, CustomTestStringConvertible {
 
 extension Sandbox {
     /// The processes of the sandbox, as it sees them, whose arguments contain a text that the command itself does not.
-    func processes(with text: String) async throws -> [String] {
+    public func processes(with text: String) async throws -> [String] {
         let split = "'\(text.prefix(3))''\(text.dropFirst(3))'"
         let script = #"""
             for file in /proc/[0-9]*/cmdline; do

@@ -30,10 +30,11 @@ public struct TaskRunner: Sendable {
         self.makeModel = makeModel
     }
 
-    /// Executes a task to its end, or until a person is asked or the calling task is cancelled.
+    /// Executes a task to its end, or until a person is asked or the calling task is cancelled. Its files stay.
     ///
+    /// - Returns: How it ended, or `.waiting`.
     /// - Throws: `CancellationError` and ``JournalError`` only; the task then goes on when it is executed again.
-    public func execute(_ id: String, journal: any Journal) async throws {
+    public func execute(_ id: String, journal: any Journal) async throws -> RunStatus {
         let history = try await journal.entries(after: 0)
         guard let request: TaskRequest = try history.first?.event.payload?.decode() else {
             throw JournalError("the journal of task \(id) does not begin with a request")
@@ -43,12 +44,14 @@ public struct TaskRunner: Sendable {
             let state = try await work(on: request, id, journal, spent: StageClock(history).total)
             let status: RunStatus = state.failure == nil ? .completed : .failed
             try await finish(id, status, state.result(of: modelName(request)), journal)
+            return status
         } catch is Interruption {
-            return
+            return .waiting
         } catch let error where error is CancellationError || error is JournalError || Task.isCancelled {
             throw error
         } catch {
             try await fail(id, request, TaskFailure(error), .failed, journal)
+            return .failed
         }
     }
 
@@ -145,7 +148,6 @@ public struct TaskRunner: Sendable {
             try await journal.append(RunEvent(.log, name: "log", detail: "FAILED: \(failure.message)"))
         }
         try await journal.record(RunEvent(.finished, detail: status.rawValue, payload: JSONText(result)))
-        if !settings.keepWorkspaces { await removeFiles(of: id) }
     }
 
     /// Ends and removes what a service that was killed left behind: programs that still run for it, and the files of
@@ -160,8 +162,9 @@ public struct TaskRunner: Sendable {
         for id in try await Set(ids + sandboxes.existing()) where try await hasEnded(id) { await removeFiles(of: id) }
     }
 
-    /// Removes what a task that has ended left on the host.
+    /// Removes what a task that has ended left on the host, unless it is to be kept.
     func removeFiles(of id: String) async {
+        guard !settings.keepWorkspaces else { return }
         do {
             try await sandboxes.remove(id: id)
             if FileManager.default.fileExists(atPath: mirror(id)) {

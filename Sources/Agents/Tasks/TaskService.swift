@@ -46,7 +46,8 @@ public actor TaskService {
     private var queue = FairQueue()
     /// Tasks that are being written to the store.
     private var arriving = 0
-    private var arrivingByClient: [String: Int] = [:]
+    /// Those that have not ended, where a client may have so many only.
+    private var open = OpenTasks()
     private var running: [String: AsyncStream<Void>.Continuation] = [:]
     private var cancelled: Set<String> = []
     private var accepting = true
@@ -106,7 +107,9 @@ public actor TaskService {
 
     private func resume() async throws {
         try await runner.clearLeftovers { [store] id in try await store.summary(of: id)?.status.isFinal == true }
-        for summary in try await store.unfinished() {
+        let unfinished = try await store.unfinished()
+        for summary in unfinished { open.insert(summary.id, of: summary.client) }
+        for summary in unfinished {
             let snapshot = try await snapshot(of: summary.id)
             if snapshot?.cancelRequested == true { cancelled.insert(summary.id) }
             if summary.status != .waiting || cancelled.contains(summary.id) {
@@ -145,7 +148,7 @@ public actor TaskService {
     /// - Returns: Whether nothing more is to be done; not so where the store was in the way.
     private nonisolated func execute(_ id: String) async -> Bool {
         do {
-            try await runner.execute(id, journal: store.journal(of: id))
+            if try await runner.execute(id, journal: store.journal(of: id)).isFinal { await hasEnded(id) }
             return true
         } catch is CancellationError {
             return true
@@ -162,6 +165,12 @@ public actor TaskService {
         }
     }
 
+    private func hasEnded(_ id: String) async {
+        // Its client may bring the next now.
+        open.remove(id)
+        await runner.removeFiles(of: id)
+    }
+
     /// - Returns: Whether it has been ended.
     private func end(_ id: String) async -> Bool {
         do {
@@ -169,6 +178,7 @@ public actor TaskService {
                 try await runner.cancel(id, journal: store.journal(of: id))
             }
             cancelled.remove(id)
+            await hasEnded(id)
             return true
         } catch {
             logger.error("a cancelled task could not be ended", metadata: ["task": "\(id)", "error": "\(error)"])
@@ -207,29 +217,29 @@ public actor TaskService {
         try runner.validate(request)
         guard accepting else { throw TaskRefusal.draining }
         guard queue.count + arriving < limits.queued else { throw TaskRefusal.queueFull(limits.queued) }
+        if let client, let most = limits.perClient, open.count(of: client) >= most {
+            throw TaskRefusal.clientFull(most)
+        }
+        let id = UUID().uuidString.lowercased()
+        // Counted before it is written, so that no other takes the same place.
+        open.insert(id, of: client)
         arriving += 1
         defer { arriving -= 1 }
-        if let client, let most = limits.perClient {
-            arrivingByClient[client, default: 0] += 1
-            defer { arrivingByClient[client, default: 1] -= 1 }
-            let open = try await store.unfinished().count { $0.client == client }
-            // Those that arrive at the same time may be among them already; none is admitted beyond the limit for that.
-            guard open + arrivingByClient[client, default: 0] <= most else { throw TaskRefusal.clientFull(most) }
-            return try await accept(request, idempotencyKey: idempotencyKey, client: client)
+        do {
+            let accepted = try await store.submit(
+                id: id, title: request.goal.firstLine, input: JSONText(request), idempotencyKey: idempotencyKey,
+                client: client)
+            if accepted == id {
+                queue.append(id, of: client)
+                wakeup.yield()
+            } else {
+                open.remove(id)
+            }
+            return accepted
+        } catch {
+            open.remove(id)
+            throw error
         }
-        return try await accept(request, idempotencyKey: idempotencyKey, client: client)
-    }
-
-    private func accept(_ request: TaskRequest, idempotencyKey: String?, client: String?) async throws -> String {
-        let id = UUID().uuidString.lowercased()
-        let accepted = try await store.submit(
-            id: id, title: request.goal.firstLine, input: JSONText(request), idempotencyKey: idempotencyKey,
-            client: client)
-        if accepted == id {
-            queue.append(id, of: client)
-            wakeup.yield()
-        }
-        return accepted
     }
 
     /// What became of a request that concerns one task.

@@ -57,7 +57,7 @@ struct PodRecordStore: Sendable {
 }
 
 /// A file of the host that a pod's output goes to, up to a limit.
-actor BoundedFile {
+actor BoundedFile: PodScriptOutput {
     private let descriptor: SystemPackage.FileDescriptor
     private let limit: Int
     private(set) var size = 0
@@ -74,6 +74,12 @@ actor BoundedFile {
             throw SandboxError(.tooLarge, "A snapshot of the workspace has more than \(limit >> 20) MiB.")
         }
         _ = try bytes.readableBytesView.withUnsafeBytes { try descriptor.writeAll($0) }
+    }
+
+    func restart() throws {
+        size = 0
+        try descriptor.resize(to: 0)
+        try descriptor.seek(offset: 0, from: .start)
     }
 
     /// Closes the file when all of it is on disk.

@@ -9,6 +9,20 @@ extension PodSandbox {
     ///
     /// - Throws: ``SandboxError``, or `CancellationError`.
     func readyPod() async throws -> PodScripts {
+        for attempt in 1... {
+            do {
+                return try await preparePod()
+            } catch let error as SandboxError where attempt < Self.mostAttempts {
+                try Task.checkCancellation()
+                try await lookForLoss()
+                guard let loss, !loss.isOwn else { throw error }
+                logger.warning("\(error)", metadata: ["task": "\(id)"])
+            }
+        }
+        throw CancellationError()
+    }
+
+    private func preparePod() async throws -> PodScripts {
         if let loss { try prepareAnother(after: loss) }
         let pod: String
         if let ready {
@@ -43,9 +57,7 @@ extension PodSandbox {
     func records(_ scripts: PodScripts) async throws -> CommandRecords {
         let bytes = BytesBox(limit: 16 << 20)
         try await reachable {
-            try await scripts.perform("cat -- \"$0\" 2>/dev/null || :", name: PodPlan.records) {
-                await bytes.append($0)
-            }
+            try await scripts.perform("cat -- \"$0\" 2>/dev/null || :", name: PodPlan.records, output: bytes)
         }
         return CommandRecords(bytes: await bytes.bytes)
     }
@@ -206,8 +218,7 @@ extension PodSandbox {
         let file = try BoundedFile(path, limit: PodSnapshots.limit)
         do {
             try await scripts.perform(
-                PodSnapshots.take, name: workspace, [String(number), String(last), PodPlan.records]
-            ) { try await file.append($0) }
+                PodSnapshots.take, name: workspace, [String(number), String(last), PodPlan.records], output: file)
             try await file.finish()
         } catch {
             try? await file.finish()
@@ -241,7 +252,7 @@ extension PodSandbox {
 }
 
 /// Bytes that arrive in pieces, up to a limit; what follows is dropped.
-private actor BytesBox {
+private actor BytesBox: PodScriptOutput {
     private let limit: Int
     private(set) var bytes: [UInt8] = []
 
@@ -250,4 +261,6 @@ private actor BytesBox {
     func append(_ buffer: ByteBuffer) {
         bytes += buffer.readableBytesView.prefix(limit - bytes.count)
     }
+
+    func restart() { bytes = [] }
 }

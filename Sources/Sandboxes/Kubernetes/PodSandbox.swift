@@ -106,7 +106,7 @@ actor PodSandbox: ShellSandbox {
     // MARK: - Files
 
     /// How often something is tried in all, where a pod or a connection is lost meanwhile.
-    private static let mostAttempts = 3
+    static let mostAttempts = 3
 
     /// What goes through the shell is read by bash, which is slow with much.
     private static let mostBytesThroughShell = 128 << 10
@@ -155,11 +155,34 @@ actor PodSandbox: ShellSandbox {
                 logger.warning("\(failure.reason)", metadata: ["task": "\(id)"])
                 // A new pod has the workspace as it was before the command, which can be run there.
                 if attempt < Self.mostAttempts, failure.isRepeatable { continue }
-                _ = try await readyPod()
-                return (reply.noting(failure.reason), false)
+                let settled = try await settle(reply, of: exchange)
+                return (settled.noting(failure.reason), false)
             }
             throw CancellationError()
         }
+    }
+
+    /// Brings a command to its end that is not run again, and finds out what became of it.
+    private func settle(_ reply: ShellReply, of exchange: ShellExchange) async throws -> ShellReply {
+        var reply = reply
+        if loss == nil {
+            do {
+                let scripts = try await readyPod()
+                try await reachable { try await PodProcesses.killAll(client, scripts.pod) }
+                if let id = exchange.commandID {
+                    let records = try await records(scripts)
+                    // It may have ended before it was killed, and then the shell has noted that down.
+                    if case .exited(let code) = records.endings[id] {
+                        (reply.exitCode, reply.directory) = (code, records.directory)
+                    }
+                }
+                try await takeSnapshot(scripts)
+            } catch  where loss != nil {
+                // What the command did is gone with the pod.
+            }
+        }
+        _ = try await readyPod()
+        return reply
     }
 
     /// Why an exchange has no reply of the shell.
@@ -211,8 +234,8 @@ actor PodSandbox: ShellSandbox {
         }
         guard await shell.isLost else { return nil }
         return Failure(
-            reason: "The connection to the pod was lost, and the command was killed.",
-            isRepeatable: exchange.isRepeatable)
+            reason: "The connection to the pod was lost. If the command had not ended by then, it was killed.",
+            isRepeatable: exchange.commandID == nil)
     }
 
     private func readyShell() async throws -> PodShell {

@@ -8,6 +8,8 @@ public import Logging
 /// The cluster ends it after ``PodSandboxSettings/lifetimeSeconds`` in any case.
 public struct PodSandboxProvider: SandboxProvider {
     public let kind: String
+    private static let ownerFile = ".owner"
+
     private let client: KubernetesClient
     private let plan: PodPlan
     private let source: any PodSource
@@ -21,7 +23,7 @@ public struct PodSandboxProvider: SandboxProvider {
         self.client = client
         self.logger = logger
         self.state = state
-        let file = "\(state)/.owner"
+        let file = "\(state)/\(Self.ownerFile)"
         do {
             try FileManager.default.createDirectory(atPath: state, withIntermediateDirectories: true)
             if !FileManager.default.fileExists(atPath: file) {
@@ -94,6 +96,12 @@ public struct PodSandboxProvider: SandboxProvider {
             throw SandboxError(.failed, "The pod of the task could not be deleted: \(error.message)")
         }
         try store.remove()
+    }
+
+    /// The tasks that have, or had, a pod.
+    public func existing() async throws -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: state)) ?? []
+        return names.filter { $0 != Self.ownerFile }
     }
 
     private func store(of id: String) -> PodRecordStore { PodRecordStore(directory: "\(state)/\(id)") }

@@ -68,10 +68,12 @@ enum PodSnapshots {
                 )
                 case $? in 0) changed=1 ;; 3) ;; *) exit 1 ;; esac
             done
-            touch "$out/clones" "$state/clones"
-            [ "$(cat "$out/clones")" = "$(cat "$state/clones")" ] || changed=1
+            touch "$out/clones"
+            # Of a snapshot that never reached the host the list says nothing.
+            [ "$(cat "$out/clones")" = "$(cat "$state/clones-$2" 2>/dev/null)" ] || changed=1
             [ -n "$changed" ] || exit 0
-            cp -- "$out/clones" "$state/clones"
+            for file in "$state"/clones-*; do [ "$file" = "$state/clones-$2" ] || rm -f -- "$file"; done
+            cp -- "$out/clones" "$state/clones-$1"
             cat -- "$3" >"$out/commands" 2>/dev/null
             cd -- "$out" && exec tar -cf - .
             """#
@@ -107,6 +109,6 @@ enum PodSnapshots {
                 git reset --quiet || :
             done <"$staging/clones"
             cat -- "$staging/commands" >"$records"
-            rm -rf -- "$staging" "$state/clones"
+            rm -rf -- "$staging" "$state"/clones-*
             """#
 }
