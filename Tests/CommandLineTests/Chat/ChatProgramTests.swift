@@ -48,6 +48,18 @@ struct ChatProgramTests {
         }
     }
 
+    @Test(arguments: [0o600, 0o644]) func keysThatOthersCanReadAreWarnedOf(mode: Int) async throws {
+        try await ChatFixture.with(programs: [Self.good]) { chat in
+            let file = chat.folder + "/.env"
+            try Data("GOOGLE_API_KEY=key-0123456789\n".utf8).write(to: URL(filePath: file))
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
+            let outcome = try await Program.run(
+                ["chat", "--once", "Print fine"], environment: chat.environment(), in: chat.folder)
+            #expect(outcome.exitCode == 0)
+            #expect(outcome.errors.contains("chmod 600 .env") == (mode == 0o644), "\(outcome)")
+        }
+    }
+
     @Test func howOftenItIsFixedCanBeSet() async throws {
         try await ChatFixture.with(programs: [Self.bad]) { chat in
             let (exitCode, result) = try await chat.once("Fail", ["--fixes", "0"])
