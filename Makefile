@@ -1,12 +1,14 @@
 # make help lists the targets. From a fresh clone, `make demo` and `make test` install what is missing and do the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults build bench fuzz lint check-manifests clean packages swift
+.PHONY: help demo test test-faults test-cluster build bench fuzz lint check-manifests clean packages swift
 
 # A program that tasks or tests need, and the Debian/Ubuntu package that has it.
 PROGRAMS := git:git rg:ripgrep python3:python3
 ifeq ($(shell uname),Linux)
-PROGRAMS += bwrap:bubblewrap slirp4netns:slirp4netns
+PROGRAMS += bwrap:bubblewrap
+# For SANDBOX_NETWORK=on, of which the tests are skipped without it.
+test test-faults: PROGRAMS += slirp4netns:slirp4netns
 # SQLite's header comes with macOS.
 HEADERS := /usr/include/sqlite3.h:libsqlite3-dev
 endif
@@ -35,6 +37,16 @@ test-faults: packages swift ## kill, fill, break and load the service for some m
 	swift build --build-tests
 	FAULTS=$${FAULTS:-short} timeout 3600 swift test --skip-build --no-parallel \
 		--filter 'FaultTests|ClusterBreakdownTests|ClusterCommandTests'
+
+test-cluster: packages swift ## try a cluster: make test-cluster KUBECONFIG=... NAMESPACE=... WORKER_IMAGE=...
+	@if [ -z "$(KUBECONFIG)" ] || [ -z "$(NAMESPACE)" ] || [ -z "$(WORKER_IMAGE)" ]; then \
+		echo "Name a cluster, a namespace in which pods may be made, and an image with bash, git and tar:" >&2; \
+		echo "  make test-cluster KUBECONFIG=~/.kube/config NAMESPACE=default WORKER_IMAGE=registry.example.com/worker:1" >&2; \
+		exit 1; \
+	fi
+	swift build --build-tests
+	KUBECONFIG="$(KUBECONFIG)" TEST_CLUSTER_NAMESPACE="$(NAMESPACE)" TEST_CLUSTER_IMAGE="$(WORKER_IMAGE)" \
+		swift test --skip-build --no-parallel --filter NamedClusterTests
 
 build: packages swift ## build the program for use: .build/release/swe-agent
 	swift build --configuration release --product swe-agent

@@ -135,7 +135,8 @@ let package = Package(
             dependencies: [
                 "swe-agent", "Agents", "ClusterTestSupport", "KubernetesClient", "LanguageModels", "ModelHub",
                 "Sandboxes", "TestSupport",
-                "Workflow", .asyncHTTPClient, .hummingbird, .httpTypes, .nioCore, .nioFoundationCompat, .nioHTTP1,
+                "Workflow", .asyncHTTPClient, .hummingbird, .httpTypes, .logging, .nioCore, .nioFoundationCompat,
+                .nioHTTP1,
                 .subprocess,
                 .systemPackage,
             ],

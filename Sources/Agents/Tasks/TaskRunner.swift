@@ -162,17 +162,22 @@ public struct TaskRunner: Sendable {
         for id in try await Set(ids + sandboxes.existing()) where try await hasEnded(id) { await removeFiles(of: id) }
     }
 
-    /// Removes what a task that has ended left on the host, unless it is to be kept.
+    /// Removes what a task that has ended left, on the host and in the cluster, unless it is to be kept.
     func removeFiles(of id: String) async {
         guard !settings.keepWorkspaces else { return }
-        do {
-            try await sandboxes.remove(id: id)
-            if FileManager.default.fileExists(atPath: mirror(id)) {
-                try FileManager.default.removeItem(atPath: mirror(id))
+        // A task of its own that is waited for: who has seen the end of the task may end this one already, and in a
+        // cancelled one no pod would be deleted.
+        await Task {
+            do {
+                try await sandboxes.remove(id: id)
+                if FileManager.default.fileExists(atPath: mirror(id)) {
+                    try FileManager.default.removeItem(atPath: mirror(id))
+                }
+            } catch {
+                logger.warning(
+                    "files of a task could not be removed", metadata: ["task": "\(id)", "error": "\(error)"])
             }
-        } catch {
-            logger.warning("files of a task could not be removed", metadata: ["task": "\(id)", "error": "\(error)"])
-        }
+        }.value
     }
 }
 
