@@ -6,7 +6,9 @@
 # A program that tasks or tests need, and the Debian/Ubuntu package that has it.
 PROGRAMS := git:git rg:ripgrep python3:python3
 ifeq ($(shell uname),Linux)
-PROGRAMS += bwrap:bubblewrap slirp4netns:slirp4netns
+PROGRAMS += bwrap:bubblewrap
+# For SANDBOX_NETWORK=on, of which the tests are skipped without it.
+test test-faults: PROGRAMS += slirp4netns:slirp4netns
 # SQLite's header comes with macOS.
 HEADERS := /usr/include/sqlite3.h:libsqlite3-dev
 endif

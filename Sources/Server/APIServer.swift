@@ -3,7 +3,7 @@ import Foundation
 import Hummingbird
 import HummingbirdCore
 public import Logging
-import NIOCore
+public import NIOCore
 public import ServiceLifecycle
 
 /// The HTTP service: the guide's API over a ``TaskService``, with an event stream a task.
@@ -20,6 +20,17 @@ public struct APIServer: Service {
         }
     }
 
+    /// Where requests are read and worked on.
+    public struct Threads: Sendable {
+        var eventLoops: any EventLoopGroup
+        var executor: any TaskExecutor
+
+        public init(eventLoops: any EventLoopGroup, executor: any TaskExecutor) {
+            self.eventLoops = eventLoops
+            self.executor = executor
+        }
+    }
+
     /// The bytes of a request's headers, all together, and their number.
     private static let headerLimit = 32 * 1024
     private static let headerCount = 100
@@ -28,7 +39,7 @@ public struct APIServer: Service {
 
     private let application: Application<RouterResponder<APIContext>>
     private let logger: Logger
-    private let executor: (any TaskExecutor)?
+    private let threads: Threads?
 
     /// - Parameters:
     ///   - service: What does the work; it runs beside the server, not in it.
@@ -36,7 +47,7 @@ public struct APIServer: Service {
     ///   - requestTimeout: How long a connection may take for the head of a request, as long again for its body, and be open
     ///     without one. Answers may take any time.
     ///   - version: What `/healthz` tells.
-    ///   - executor: Where requests are worked on; the default threads without it.
+    ///   - threads: Where requests are worked on; those that the whole process has without it.
     ///   - onReady: Called with the port once connections are taken.
     public init(
         service: TaskService,
@@ -45,11 +56,11 @@ public struct APIServer: Service {
         requestTimeout: Duration = .seconds(60),
         version: String,
         logger: Logger,
-        executor: (any TaskExecutor)? = nil,
+        threads: Threads? = nil,
         onReady: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) {
         self.logger = logger
-        self.executor = executor
+        self.threads = threads
         let router = Router(context: APIContext.self)
         router.middlewares.add(ErrorMiddleware())
         router.middlewares.add(OriginMiddleware(access: access))
@@ -70,6 +81,7 @@ public struct APIServer: Service {
                 address: .hostname(address.host, port: address.port), serverName: "swe-agent",
                 availableConnectionsDelegate: MaximumAvailableConnections(Self.connectionLimit, logger: logger)),
             onServerRunning: { channel in await onReady(channel.localAddress?.port ?? address.port) },
+            eventLoopGroupProvider: threads.map { .shared($0.eventLoops) } ?? .singleton,
             logger: logger)
     }
 
@@ -80,7 +92,7 @@ public struct APIServer: Service {
         let group = ServiceGroup(configuration: .init(services: [application], logger: logger))
         // A server that is cancelled outright can lose, and trip over, a connection that is just coming in; so
         // cancelling this task must not reach it, but begin a graceful shutdown. That takes a task of its own.
-        let serving = Task(executorPreference: executor) { try await group.run() }
+        let serving = Task(executorPreference: threads?.executor) { try await group.run() }
         try await withTaskCancellationHandler {
             try await serving.value
         } onCancel: {

@@ -13,7 +13,7 @@ extension Assembly {
         let catalog: ModelCatalog
         /// What the programs run in, in a few words.
         var sandbox: String
-        /// What a person should know before running anything; `nil` for nothing.
+        /// What a person should know before running anything, in lines; `nil` for nothing.
         var warning: String?
 
         /// The model of a name: one in this process as it is, others with retries.
@@ -88,7 +88,7 @@ extension Assembly {
         coding.timeout = .seconds(settings.coding.seconds)
         coding.memory = settings.coding.memory
         var sandbox = "local, "
-        var warning: String?
+        var warnings = [Settings.warningAboutFile()].compactMap { $0 }
         switch provider.isolation {
         case .bubblewrap:
             // A user namespace counts its own processes.
@@ -102,7 +102,7 @@ extension Assembly {
             }
             ProcessMemory.hide()
             sandbox += "no isolation"
-            warning = "Programs run without isolation, with your rights and the network, because \(reason)."
+            warnings.append("Programs run without isolation, with your rights and the network, because \(reason).")
         }
         let catalog = ModelCatalog(
             settings: settings.models.catalog, client: http, logger: logger(settings, default: .warning))
@@ -111,7 +111,9 @@ extension Assembly {
             if let model = try catalog.completingModel(named: name) { return model }
             return RedactingModel(try catalog.model(named: name, onRetry: onRetry), settings.redaction)
         }
-        return CodingParts(agent: agent, sandboxes: sandboxes, catalog: catalog, sandbox: sandbox, warning: warning)
+        return CodingParts(
+            agent: agent, sandboxes: sandboxes, catalog: catalog, sandbox: sandbox,
+            warning: warnings.isEmpty ? nil : warnings.joined(separator: "\n"))
     }
 }
 

@@ -21,7 +21,8 @@ extension Assembly {
             access: access(to: settings.service),
             version: SWEAgent.version,
             logger: logger,
-            executor: EventLoopExecutor.shared,
+            threads: APIServer.Threads(
+                eventLoops: EventLoopExecutor.requests.group, executor: EventLoopExecutor.requests),
             onReady: onReady)
         let drain = Drain(service: service, time: .seconds(settings.service.drainSeconds))
         // Services end in the reverse order: no new tasks, no connections, no work.

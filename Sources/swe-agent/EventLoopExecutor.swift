@@ -6,9 +6,16 @@ import NIOPosix
 /// A step of a task is a chain of short pieces between the network, a shell and the disk. On threads of their own each
 /// piece would begin with waking another thread, which costs more than the piece.
 final class EventLoopExecutor: TaskExecutor {
-    static let shared = EventLoopExecutor()
+    /// For the work on tasks.
+    static let shared = EventLoopExecutor(MultiThreadedEventLoopGroup.singleton)
+    /// For requests, which wait for no piece of the work.
+    static let requests = EventLoopExecutor(MultiThreadedEventLoopGroup(numberOfThreads: 1))
 
-    private let group = MultiThreadedEventLoopGroup.singleton
+    let group: any EventLoopGroup
+
+    private init(_ group: any EventLoopGroup) {
+        self.group = group
+    }
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// What ends a life of the service, or makes it hard.
 enum Fault: Sendable, Hashable, CustomStringConvertible {
@@ -34,7 +35,6 @@ enum Fault: Sendable, Hashable, CustomStringConvertible {
         return ["DISK_FAULT": description, "LD_PRELOAD": Self.library]
     }
 
-    /// The library of `Tests/DiskFaults`, beside the program.
-    private static let library = URL(filePath: Program.path).deletingLastPathComponent()
-        .appending(path: "libDiskFaults.so").path()
+    /// The library of `Tests/DiskFaults`.
+    private static let library = BuiltProgram.product("libDiskFaults.so")
 }

@@ -7,7 +7,8 @@ enum Leftovers {
         let files = FileManager.default
         var left: [String] = []
         for (directory, expected) in [
-            "tmp": [], "workspace": [".state"], "workspace/.state": ["empty", "empty-directory", "system-calls"],
+            "tmp": [], "workspace": [".state"],
+            "workspace/.state": ["empty", "empty-directory", "name-servers", "system-calls"],
             "data": ["lock", "repositories", "tasks.sqlite"], "data/repositories": [],
         ] {
             let names = (try? files.contentsOfDirectory(atPath: "\(folder)/\(directory)")) ?? []

@@ -83,9 +83,7 @@ struct LoadClient: Sendable {
             throw error
         }
         try await http.shutdown()
-        if !isFirst {
-            await log.add(try Self.look(at: process))
-        }
+        if !isFirst { try await rest(process) }
     }
 
     private func isCancelled(_ error: any Error) -> Bool { error as? HTTPClientError == .cancelled }
@@ -196,6 +194,18 @@ struct LoadClient: Sendable {
             await log.add(try Self.look(at: process))
             try await Task.sleep(for: .milliseconds(500))
         }
+    }
+
+    /// Waits until the connections that the service keeps for later have had their time.
+    private func rest(_ process: Int32) async throws {
+        let before = await log.samples[0].files
+        let end = ContinuousClock.now + .seconds(90)
+        var sample = try Self.look(at: process)
+        while sample.files > before + 10, .now < end {
+            try await Task.sleep(for: .milliseconds(500))
+            sample = try Self.look(at: process)
+        }
+        await log.add(sample)
     }
 
     private static func look(at process: Int32) throws -> LoadLog.Sample {
