@@ -6,7 +6,10 @@ import PackageDescription
 let package = Package(
     name: "Benchmarks",
     platforms: [.macOS(.v15)],
-    dependencies: [.package(name: "swe-agent", path: "..")],
+    dependencies: [
+        .package(name: "swe-agent", path: ".."),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
     targets: [
         .executableTarget(
             name: "DurableStep",
@@ -14,6 +17,15 @@ let package = Package(
                 .product(name: "Workflow", package: "swe-agent"),
                 .product(name: "TaskStore", package: "swe-agent"),
             ]
-        )
+        ),
+        .executableTarget(
+            name: "ClusterBenchmark",
+            dependencies: [
+                .product(name: "ClusterTestSupport", package: "swe-agent"),
+                .product(name: "KubernetesClient", package: "swe-agent"),
+                .product(name: "Sandboxes", package: "swe-agent"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
     ]
 )

@@ -58,9 +58,11 @@ extension ClusterServer {
                         }
                     }
                 }
+                let start = ContinuousClock.now
                 let code = try? await pod.exec(target.command, in: target.container, input: input) {
                     await output.send($0, $1)
                 }
+                await state.noteExec(lasting: (ContinuousClock.now - start) / .seconds(1))
                 await output.send(3, Array(try JSONEncoder().encode(Self.status(ofExit: code))))
                 var code1000 = ByteBuffer()
                 code1000.writeInteger(UInt16(1000))

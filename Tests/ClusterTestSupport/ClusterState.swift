@@ -23,6 +23,8 @@ public actor ClusterState {
     private var images: [String: String] = [:]
     /// The requests so far that were let in, as `METHOD resource`.
     public private(set) var requests: [String] = []
+    /// How long the processes of commands lasted, as they ended.
+    public private(set) var execSeconds: [Double] = []
     /// The tokens that clients are let in with.
     public private(set) var tokens: Set<String> = [TestCluster.token]
 
@@ -91,6 +93,7 @@ public actor ClusterState {
     }
 
     func note(_ request: String) { requests.append(request) }
+    func noteExec(lasting seconds: Double) { execSeconds.append(seconds) }
 
     func pod(_ name: String) -> ManifestValue? { pods[name] }
     func process(_ pod: String) -> TestPod? { running[pod] }
