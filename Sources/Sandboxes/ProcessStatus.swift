@@ -8,52 +8,46 @@ struct ProcessStatus {
     let isRunning: Bool
     let parent: pid_t
     let session: pid_t
-    private let isKernelThread: Bool
 
     /// `nil` where there is no such process.
     init?(of process: pid_t) {
         guard let bytes = Self.read("/proc/\(process)/stat") else { return nil }
         // The name in parentheses may hold anything; the fields begin after the last parenthesis.
         guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
-        let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 7)
+        let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 4)
             .map { String(decoding: $0, as: UTF8.self) }
-        guard fields.count > 6, let parent = pid_t(fields[1]), let session = pid_t(fields[3]),
-            let flags = UInt32(fields[6])
-        else { return nil }
+        guard fields.count > 3, let parent = pid_t(fields[1]), let session = pid_t(fields[3]) else { return nil }
         self.process = process
         isRunning = fields[0] != "Z" && fields[0] != "X"
         self.parent = parent
         self.session = session
-        isKernelThread = flags & Self.kernelThread != 0
     }
 
-    /// `PF_KTHREAD` of the kernel's `sched.h`.
-    private static let kernelThread: UInt32 = 0x0020_0000
-
     /// Whether the process was started with the marker in its environment.
-    func bearsMarker(_ marker: ProcessMarker) -> Bool {
+    ///
+    /// - Parameter deadline: Until when one waits for the environment of a process that is becoming another program.
+    func bearsMarker(_ marker: ProcessMarker, waitingUntil deadline: ContinuousClock.Instant) -> Bool {
         let entry = Array("\(marker.variable)=\(marker.value)".utf8)
+        var environment = environment
+        while environment.isEmpty, isBetweenPrograms, .now < deadline {
+            // A cancelled task cannot sleep; the thread waits.
+            usleep(500)
+            environment = self.environment
+        }
+        // It may have become one between the two looks.
+        if environment.isEmpty { environment = self.environment }
         return environment.split(separator: 0).contains { $0.elementsEqual(entry) }
     }
 
-    /// The environment that the process was started with.
-    ///
-    /// A process that is in the middle of `execve(2)` shows none, and no arguments either. Where its processor is taken
-    /// away from it there, that can last.
-    private var environment: [UInt8] {
-        func read() -> [UInt8] { Self.read("/proc/\(process)/environ") ?? [] }
-        for _ in 0..<Self.mostWaits {
-            let environment = read()
-            if !environment.isEmpty || isKernelThread { return environment }
-            let hidesArguments = Self.read("/proc/\(process)/cmdline")?.isEmpty == true
-            guard hidesArguments, ProcessStatus(of: process)?.isRunning == true else { return read() }
-            usleep(200)
-        }
-        return []
-    }
+    private var environment: [UInt8] { Self.read("/proc/\(process)/environ") ?? [] }
 
-    /// Half a second of waiting for one process; there are some that hide their arguments.
-    private static let mostWaits = 2500
+    /// Whether it is becoming another program: for a moment, longer under load, it has neither arguments nor environment, but a
+    /// file that it executes, which the kernel's own threads have not.
+    private var isBetweenPrograms: Bool {
+        Self.read("/proc/\(process)/cmdline")?.isEmpty == true
+            && (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/exe")) != nil
+            && ProcessStatus(of: process)?.isRunning == true
+    }
 
     private static func read(_ path: String) -> [UInt8]? {
         guard let file = try? FileDescriptor.open(path, .readOnly, options: .closeOnExec) else { return nil }

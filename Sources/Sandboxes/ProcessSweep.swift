@@ -16,8 +16,10 @@ struct ProcessSweep {
     func killAll() {
         // Stopped processes cannot fork, so that this ends however fast they multiply.
         var stopped: Set<pid_t> = []
+        // All that is waited for: a hostile process may look so for ever.
+        let deadline = ContinuousClock.now + .seconds(2)
         while true {
-            let new = members().subtracting(stopped)
+            let new = members(waitingUntil: deadline).subtracting(stopped)
             if new.isEmpty { break }
             for process in new { kill(process, SIGSTOP) }
             stopped.formUnion(new)
@@ -30,7 +32,7 @@ struct ProcessSweep {
     }
 
     /// The processes of the sweep that run.
-    private func members() -> Set<pid_t> {
+    private func members(waitingUntil deadline: ContinuousClock.Instant) -> Set<pid_t> {
         var members: Set<pid_t> = []
         for group in groups {
             let text = FileManager.default.contents(atPath: group).map { String(decoding: $0, as: UTF8.self) } ?? ""
@@ -41,7 +43,9 @@ struct ProcessSweep {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
             guard let process = pid_t(name), let status = ProcessStatus(of: process), status.isRunning else { continue }
             children[status.parent, default: []].append(process)
-            if status.session == leader || status.bearsMarker(marker) { members.insert(process) }
+            if status.session == leader || status.bearsMarker(marker, waitingUntil: deadline) {
+                members.insert(process)
+            }
         }
         var parents = Array(members)
         while let parent = parents.popLast() {

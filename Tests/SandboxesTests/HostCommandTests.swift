@@ -102,5 +102,27 @@ import Testing
         #expect(LocalSandboxFixture.processes(with: duration) == [])
     }
 
+    @Test func killsWhatIsJustBecomingAnotherProgram() async throws {
+        // On its way from one program to the next most of the time.
+        let script = #": >"$1"; exec sh -c "$0" "$0" "$1""#
+        for _ in 0..<50 {
+            let owner = UUID().uuidString
+            let flag = NSTemporaryDirectory() + "/" + owner
+            defer { try? FileManager.default.removeItem(atPath: flag) }
+            try await withThrowingTaskGroup(of: HostCommandOutcome.self) { group in
+                group.addTask {
+                    try await HostCommand(
+                        executable: "sh", arguments: ["-c", script, script, flag], environment: Self.path,
+                        timeout: .seconds(20), owner: owner
+                    ).run()
+                }
+                while !FileManager.default.fileExists(atPath: flag) { try await Task.sleep(for: .milliseconds(2)) }
+                HostCommand.killAll(ownedBy: owner)
+                let outcome = try await group.next()
+                #expect(outcome?.exitCode == 137)
+            }
+        }
+    }
+
     private func newDuration() -> String { "1" + String(UInt64.random(in: 100_000_000...999_999_999)) }
 }
