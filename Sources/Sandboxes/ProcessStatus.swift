@@ -8,19 +8,23 @@ struct ProcessStatus {
     let isRunning: Bool
     let parent: pid_t
     let session: pid_t
+    private let threadCount: Int
 
     /// `nil` where there is no such process.
     init?(of process: pid_t) {
         guard let bytes = Self.read("/proc/\(process)/stat") else { return nil }
         // The name in parentheses may hold anything; the fields begin after the last parenthesis.
         guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
-        let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 4)
+        let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 18)
             .map { String(decoding: $0, as: UTF8.self) }
-        guard fields.count > 3, let parent = pid_t(fields[1]), let session = pid_t(fields[3]) else { return nil }
+        guard fields.count > 17, let parent = pid_t(fields[1]), let session = pid_t(fields[3]),
+            let threadCount = Int(fields[17])
+        else { return nil }
         self.process = process
         isRunning = fields[0] != "Z" && fields[0] != "X"
         self.parent = parent
         self.session = session
+        self.threadCount = threadCount
     }
 
     /// Whether the process was started with the marker in its environment.
@@ -28,25 +32,33 @@ struct ProcessStatus {
     /// - Parameter deadline: Until when one waits for the environment of a process that is becoming another program.
     func bearsMarker(_ marker: ProcessMarker, waitingUntil deadline: ContinuousClock.Instant) -> Bool {
         let entry = Array("\(marker.variable)=\(marker.value)".utf8)
-        var environment = environment
-        while environment.isEmpty, isBetweenPrograms, .now < deadline {
-            // A cancelled task cannot sleep; the thread waits.
-            usleep(500)
-            environment = self.environment
+        // Few have no environment at all; one that seems so may have begun another program between two looks.
+        for _ in 0..<5 {
+            while isBetweenPrograms, .now < deadline {
+                // A cancelled task cannot sleep; the thread waits.
+                usleep(500)
+            }
+            let environment = Self.read("/proc/\(process)/environ") ?? []
+            if !environment.isEmpty {
+                return environment.split(separator: 0).contains { $0.elementsEqual(entry) }
+            }
         }
-        // It may have become one between the two looks.
-        if environment.isEmpty { environment = self.environment }
-        return environment.split(separator: 0).contains { $0.elementsEqual(entry) }
+        return false
     }
 
-    private var environment: [UInt8] { Self.read("/proc/\(process)/environ") ?? [] }
-
-    /// Whether it is becoming another program: for a moment, longer under load, it has neither arguments nor environment, but a
-    /// file that it executes, which the kernel's own threads have not.
+    /// Whether it is becoming another program, which takes a moment, and longer under load. At first it is a copy of the
+    /// program that starts it, with one thread: of this one, say, or of a service that was killed meanwhile. Then it has
+    /// neither arguments nor environment, but a file that it executes, which the kernel's own threads have not.
     private var isBetweenPrograms: Bool {
-        Self.read("/proc/\(process)/cmdline")?.isEmpty == true
-            && (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/exe")) != nil
-            && ProcessStatus(of: process)?.isRunning == true
+        guard let program = Self.program(of: "\(process)"), process != getpid() else { return false }
+        let arguments = Self.read("/proc/\(process)/cmdline")
+        guard let now = ProcessStatus(of: process), now.isRunning else { return false }
+        return arguments?.isEmpty == true || now.threadCount == 1 && program == Self.program(of: "self")
+    }
+
+    /// The file that a process executes; `nil` for another user's and for the kernel's own.
+    private static func program(of process: String) -> String? {
+        try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/exe")
     }
 
     private static func read(_ path: String) -> [UInt8]? {
