@@ -33,9 +33,9 @@ test: packages swift ## install, build, run all tests, check the formatting
 	swift format lint --strict --recursive Sources Tests Package.swift
 	$(MAKE) check-manifests
 
-test-faults: packages swift ## kill, fill, break and load the service for some minutes; FAULTS=full for the long rounds
+test-faults: packages swift ## kill, fill, break and load the service, 20 minutes at most; FAULTS=full for the long rounds
 	swift build --build-tests
-	FAULTS=$${FAULTS:-short} timeout 3600 swift test --skip-build --no-parallel \
+	FAULTS=$${FAULTS:-short} timeout $(if $(filter full,$(FAULTS)),7200,1200) swift test --skip-build --no-parallel \
 		--filter 'FaultTests|ClusterBreakdownTests|ClusterCommandTests'
 
 test-cluster: packages swift ## try a cluster: make test-cluster KUBECONFIG=... NAMESPACE=... WORKER_IMAGE=...
