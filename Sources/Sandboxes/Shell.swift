@@ -54,7 +54,6 @@ actor Shell {
                 try await answers
             }
             exitCode = result.terminationStatus.shellCode
-            await killRemains(of: result.processIdentifier.value)
         } catch {
             await note("\(error)")
         }
@@ -135,11 +134,19 @@ actor Shell {
     /// Kills what a shell left that ended by itself; in a namespace the kernel has done that.
     private func killRemains(of process: pid_t) {
         if let marker = launch.helpers { ProcessSweep(marker: marker, leader: process).killAll() }
-        guard case .marker(let marker) = launch.containment, !isKilled else { return }
-        ProcessSweep(marker: marker, leader: process, groups: launch.group.processes).killAll()
+        switch launch.containment {
+        case .namespace:
+            // A bwrap that ends while it makes the namespace, such as when nobody reads what it tells any more, leaves its
+            // child waiting for it, still in the process group.
+            Foundation.kill(-process, SIGKILL)
+        case .marker(let marker):
+            guard !isKilled else { return }
+            ProcessSweep(marker: marker, leader: process, groups: launch.group.processes).killAll()
+        }
     }
 
     private func end(exitCode: Int?) {
+        if case .running(_, let process) = state { killRemains(of: process) }
         change(to: .ended(ShellEnding(exitCode: isKilled ? nil : exitCode)))
     }
 
