@@ -136,7 +136,7 @@ actor Shell {
     private func killRemains(of process: pid_t) {
         if let marker = launch.helpers { ProcessSweep(marker: marker, leader: process).killAll() }
         guard case .marker(let marker) = launch.containment, !isKilled else { return }
-        ProcessSweep(marker: marker, leader: process, groups: launch.group.processes).killAll()
+        ProcessSweep(marker: marker, leader: process, group: launch.group).killAll()
     }
 
     private func end(exitCode: Int?) {
@@ -188,7 +188,7 @@ actor Shell {
     private func killAll(_ process: pid_t) {
         switch launch.containment {
         case .marker(let marker):
-            ProcessSweep(marker: marker, leader: process, groups: launch.group.processes).killAll()
+            ProcessSweep(marker: marker, leader: process, group: launch.group).killAll()
         case .namespace:
             // The kernel ends the first process of a namespace only after all others; then bwrap ends.
             // Before bwrap has told which that is, it and its child are still one process group.
