@@ -171,7 +171,7 @@ public struct LocalSandboxProvider: SandboxProvider {
         defer { groups?.remove(place.groupName) }
         // A service that was killed cannot have cleaned up after itself, and bubblewrap, which ends with its parent, does
         // not notice one that ended before it began.
-        if wasInUse { ProcessSweep(marker: place.marker, group: group).killAll() }
+        if wasInUse { ProcessSweep.ofKilledService(marker: place.marker, group: group).killAll() }
         let (shells, launches) = AsyncStream<Shell>.makeStream()
         let sandbox = LocalSandbox(place: place, launches: launches) { repositories, directories in
             launch(in: place, group: group, repositories: repositories, directories: directories)
@@ -206,7 +206,7 @@ public struct LocalSandboxProvider: SandboxProvider {
 
     public func remove(id: String) async throws {
         let place = try place(of: id)
-        if place.isInUse { ProcessSweep(marker: place.marker).killAll() }
+        if place.isInUse { ProcessSweep.ofKilledService(marker: place.marker).killAll() }
         groups?.remove(place.groupName)
         try await place.remove()
     }
