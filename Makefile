@@ -26,16 +26,16 @@ demo: packages swift ## install, build, and watch a task from POST to a tested c
 test: packages swift ## install, build, run all tests, check the formatting
 	swift build --build-tests
 	@# Apart are those that keep all cores busy for long, which tests with timeouts beside them take badly.
-	swift test --skip-build --filter LocalInferenceTests
-	swift test --skip-build --no-parallel --filter FaultTests
-	swift test --skip-build --no-parallel --filter '$(CLUSTER_TESTS)'
-	swift test --skip-build --skip LocalInferenceTests --skip FaultTests --skip '$(CLUSTER_TESTS)'
+	Tests/run --filter LocalInferenceTests
+	Tests/run --no-parallel --filter FaultTests
+	Tests/run --no-parallel --filter '$(CLUSTER_TESTS)'
+	Tests/run --skip LocalInferenceTests --skip FaultTests --skip '$(CLUSTER_TESTS)'
 	swift format lint --strict --recursive Sources Tests Package.swift
 	$(MAKE) check-manifests
 
 test-faults: packages swift ## kill, fill, break and load the service, 20 minutes at most; FAULTS=full for the long rounds
 	swift build --build-tests
-	FAULTS=$${FAULTS:-short} timeout $(if $(filter full,$(FAULTS)),7200,1200) swift test --skip-build --no-parallel \
+	FAULTS=$${FAULTS:-short} timeout $(if $(filter full,$(FAULTS)),7200,1200) Tests/run --no-parallel \
 		--filter 'FaultTests|ClusterBreakdownTests|ClusterCommandTests'
 
 test-cluster: packages swift ## try a cluster: make test-cluster KUBECONFIG=... NAMESPACE=... WORKER_IMAGE=...
@@ -46,7 +46,7 @@ test-cluster: packages swift ## try a cluster: make test-cluster KUBECONFIG=... 
 	fi
 	swift build --build-tests
 	KUBECONFIG="$(KUBECONFIG)" TEST_CLUSTER_NAMESPACE="$(NAMESPACE)" TEST_CLUSTER_IMAGE="$(WORKER_IMAGE)" \
-		swift test --skip-build --no-parallel --filter NamedClusterTests
+		Tests/run --no-parallel --filter NamedClusterTests
 
 build: packages swift ## build the program for use: .build/release/swe-agent
 	swift build --configuration release --product swe-agent
@@ -74,7 +74,7 @@ ifneq ($(LIBFUZZER),)
 else
 	@echo "This toolchain has no libFuzzer: inputs are mutated without its guidance."
 	swift build --build-tests
-	FAULTS=full swift test --skip-build --no-parallel --filter FuzzFaultTests
+	FAULTS=full Tests/run --no-parallel --filter FuzzFaultTests
 endif
 
 lint: swift ## check the formatting

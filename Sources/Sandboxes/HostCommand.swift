@@ -45,7 +45,7 @@ public struct HostCommand: Sendable {
 
     /// Kills the programs that another process started for an owner and that still run.
     public static func killAll(ownedBy owner: String) {
-        ProcessSweep(marker: ProcessMarker(owner: owner)).killAll()
+        ProcessSweep.ofKilledService(marker: ProcessMarker(owner: owner)).killAll()
     }
 
     /// Runs the program to its end.
@@ -102,6 +102,7 @@ public struct HostCommand: Sendable {
                 output: .sequence,
                 error: .sequence
             ) { execution in
+                _ = BackgroundPriority.give(to: execution.processIdentifier.value)
                 async let output = head(of: execution.standardOutput)
                 async let errorOutput = head(of: execution.standardError)
                 if let input {

@@ -147,10 +147,23 @@ public struct LocalSandboxProvider: SandboxProvider {
         try place.beginUse()
         defer { place.endUse() }
         let group = try makeGroup(of: place)
-        defer { groups?.remove(place.groupName) }
+        do {
+            let result = try await withSandbox(in: place, wasInUse: wasInUse, group: group, body)
+            await removeGroup(of: place)
+            return result
+        } catch {
+            await removeGroup(of: place)
+            throw error
+        }
+    }
+
+    private func withSandbox<Result: Sendable>(
+        in place: LocalSandboxPlace, wasInUse: Bool, group: ControlGroup.Files,
+        _ body: @Sendable (any Sandbox) async throws -> Result
+    ) async throws -> Result {
         // A service that was killed cannot have cleaned up after itself, and bubblewrap, which ends with its parent, does
         // not notice one that ended before it began.
-        if wasInUse { ProcessSweep(marker: place.marker, groups: group.processes).killAll() }
+        if wasInUse { ProcessSweep.ofKilledService(marker: place.marker, groups: group.processes).killAll() }
         let (shells, launches) = AsyncStream<Shell>.makeStream()
         let sandbox = LocalSandbox(place: place, launches: launches) { repositories, directories in
             launch(in: place, group: group, repositories: repositories, directories: directories)
@@ -181,8 +194,8 @@ public struct LocalSandboxProvider: SandboxProvider {
 
     public func remove(id: String) async throws {
         let place = try place(of: id)
-        if place.isInUse { ProcessSweep(marker: place.marker).killAll() }
-        groups?.remove(place.groupName)
+        if place.isInUse { ProcessSweep.ofKilledService(marker: place.marker).killAll() }
+        await removeGroup(of: place)
         try await place.remove()
     }
 
@@ -192,6 +205,17 @@ public struct LocalSandboxProvider: SandboxProvider {
 
     private func makeGroup(of place: LocalSandboxPlace) throws -> ControlGroup.Files {
         try groups?.make(place.groupName, limits: limits) ?? ControlGroup.Files()
+    }
+
+    private func removeGroup(of place: LocalSandboxPlace) async {
+        guard let groups, !groups.remove(place.groupName) else { return }
+        // A task of its own that is waited for: a cancelled one could not wait.
+        await Task {
+            for _ in 0..<100 {
+                try? await Task.sleep(for: .milliseconds(20))
+                if groups.remove(place.groupName) { return }
+            }
+        }.value
     }
 
     private func launch(

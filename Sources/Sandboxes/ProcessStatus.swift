@@ -3,7 +3,7 @@ internal import SystemPackage
 
 /// What the kernel says of a process (`proc_pid_stat(5)`).
 struct ProcessStatus {
-    private let process: pid_t
+    let process: pid_t
     /// Whether it has not ended; one that only waits for its parent to notice the end has.
     let isRunning: Bool
     let parent: pid_t
@@ -27,17 +27,13 @@ struct ProcessStatus {
         self.threadCount = threadCount
     }
 
-    /// Whether the process was started with the marker in its environment.
-    ///
-    /// - Parameter deadline: Until when one waits for the environment of a process that is becoming another program.
-    func bearsMarker(_ marker: ProcessMarker, waitingUntil deadline: ContinuousClock.Instant) -> Bool {
+    /// Whether the process was started with the marker in its environment; `nil` while it is becoming another program.
+    func bearsMarker(_ marker: ProcessMarker) -> Bool? {
         let entry = Array("\(marker.variable)=\(marker.value)".utf8)
         // Few have no environment at all; one that seems so may have begun another program between two looks.
         for _ in 0..<5 {
-            while isBetweenPrograms, .now < deadline {
-                // A cancelled task cannot sleep; the thread waits.
-                usleep(500)
-            }
+            guard let program = Self.program(of: "\(process)"), process != getpid() else { return false }
+            if isBecomingAnother(than: program) { return nil }
             let environment = Self.read("/proc/\(process)/environ") ?? []
             if !environment.isEmpty {
                 return environment.split(separator: 0).contains { $0.elementsEqual(entry) }
@@ -47,13 +43,14 @@ struct ProcessStatus {
     }
 
     /// Whether it is becoming another program, which takes a moment, and longer under load. At first it is a copy of the
-    /// program that starts it, with one thread: of this one, say, or of a service that was killed meanwhile. Then it has
-    /// neither arguments nor environment, but a file that it executes, which the kernel's own threads have not.
-    private var isBetweenPrograms: Bool {
-        guard let program = Self.program(of: "\(process)"), process != getpid() else { return false }
+    /// program that starts it, with one thread: of a service that was killed meanwhile, say. Then it has neither arguments
+    /// nor environment, but a file that it executes, which the kernel's own threads have not.
+    private func isBecomingAnother(than program: String) -> Bool {
         let arguments = Self.read("/proc/\(process)/cmdline")
         guard let now = ProcessStatus(of: process), now.isRunning else { return false }
-        return arguments?.isEmpty == true || now.threadCount == 1 && program == Self.program(of: "self")
+        if arguments?.isEmpty == true { return true }
+        // What this very process starts is not what another left.
+        return now.threadCount == 1 && now.parent != getpid() && program == Self.program(of: "self")
     }
 
     /// The file that a process executes; `nil` for another user's and for the kernel's own.

@@ -11,13 +11,20 @@ struct ProcessSweep {
     var leader: pid_t?
     /// The `cgroup.procs` files of the groups that hold nothing else.
     var groups: [String] = []
+    /// How long processes are waited for of which nothing can be said, as they are becoming another program: one may look
+    /// so for ever, and a thread waits.
+    var patience: Duration = .milliseconds(50)
+
+    /// For what a service has left that was killed: it may have died just when it started them, and only the marker tells.
+    static func ofKilledService(marker: ProcessMarker, groups: [String] = []) -> ProcessSweep {
+        ProcessSweep(marker: marker, groups: groups, patience: .seconds(2))
+    }
 
     /// Kills what belongs to the sweep, and returns when nothing of it runs any more.
     func killAll() {
         // Stopped processes cannot fork, so that this ends however fast they multiply.
         var stopped: Set<pid_t> = []
-        // All that is waited for: a hostile process may look so for ever.
-        let deadline = ContinuousClock.now + .seconds(2)
+        let deadline = ContinuousClock.now + patience
         while true {
             let new = members(waitingUntil: deadline).subtracting(stopped)
             if new.isEmpty { break }
@@ -40,11 +47,23 @@ struct ProcessSweep {
         }
         members = members.filter { ProcessStatus(of: $0)?.isRunning == true }
         var children: [pid_t: [pid_t]] = [:]
+        var undecided: [ProcessStatus] = []
         for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
             guard let process = pid_t(name), let status = ProcessStatus(of: process), status.isRunning else { continue }
             children[status.parent, default: []].append(process)
-            if status.session == leader || status.bearsMarker(marker, waitingUntil: deadline) {
-                members.insert(process)
+            switch status.session == leader ? true : status.bearsMarker(marker) {
+            case true?: members.insert(process)
+            case false?: break
+            case nil: undecided.append(status)
+            }
+        }
+        while !undecided.isEmpty, .now < deadline {
+            // A cancelled task cannot sleep; the thread waits.
+            usleep(500)
+            undecided.removeAll { status in
+                let bearsMarker = status.bearsMarker(marker)
+                if bearsMarker == true { members.insert(status.process) }
+                return bearsMarker != nil
             }
         }
         var parents = Array(members)

@@ -31,14 +31,19 @@ struct ControlGroup: Sendable {
     static func detect() -> ControlGroup? {
         guard let own = text("/proc/self/cgroup"), let mounts = text("/proc/self/mountinfo") else { return nil }
         let places = places(own: own, mounts: mounts)
-        if let directory = places[""], let controllers = enableControllers(in: directory), !controllers.isEmpty {
+        if let directory = places[""], enableControllers(in: directory) != nil,
+            let all = allSandboxes(in: directory), let controllers = enableControllers(in: all)
+        {
             let group = ControlGroup(
-                parents: Dictionary(uniqueKeysWithValues: controllers.map { ($0, directory) }), isUnified: true)
+                parents: Dictionary(uniqueKeysWithValues: controllers.map { ($0, all) }), isUnified: true)
             if group.works { return group }
         }
-        let parents = Controller.allCases.compactMap { controller in places[controller.name].map { (controller, $0) } }
-        let group = ControlGroup(
-            parents: Dictionary(uniqueKeysWithValues: parents).filter { access($0.value, W_OK) == 0 }, isUnified: false)
+        var parents: [Controller: String] = [:]
+        for controller in Controller.allCases {
+            guard let place = places[controller.name], access(place, W_OK) == 0 else { continue }
+            parents[controller] = controller == .processors ? allSandboxes(in: place) : place
+        }
+        let group = ControlGroup(parents: parents, isUnified: false)
         return group.controllers.isEmpty || !group.works ? nil : group
     }
 
@@ -68,6 +73,13 @@ struct ControlGroup: Sendable {
             }
         }
         return places
+    }
+
+    /// The group of all sandboxes, which stays: together they get as much of the processors as the service alone, so that it
+    /// answers however many of them compute.
+    private static func allSandboxes(in directory: String) -> String? {
+        let group = "\(directory)/swe-agent-sandboxes"
+        return mkdir(group, 0o755) == 0 || errno == EEXIST ? group : nil
     }
 
     /// Lets groups below the directory have the controllers. A group with processes of its own cannot, so that the service
@@ -157,9 +169,12 @@ struct ControlGroup: Sendable {
         }
     }
 
-    /// Removes a group whose processes have ended. One that the kernel still holds on to is left, empty.
-    func remove(_ name: String) {
-        for directory in Set(parents.values) { rmdir("\(directory)/\(name)") }
+    /// Removes a group whose processes have ended.
+    ///
+    /// - Returns: Whether it is gone. The kernel may hold on to it for a moment, until the last process has left the processor.
+    @discardableResult
+    func remove(_ name: String) -> Bool {
+        Set(parents.values).filter { rmdir("\($0)/\(name)") != 0 && errno == EBUSY }.isEmpty
     }
 
     private static func text(_ path: String) -> String? {
