@@ -104,12 +104,9 @@ private actor ExecOutput {
     func send(_ stream: UInt8, _ data: [UInt8]) async {
         var written: EventLoopFuture<Void>?
         for start in stride(from: 0, to: max(data.count, 1), by: 32_768) {
-            let part = data[start..<min(start + 32_768, data.count)]
-            if let cut, sent + part.count >= cut {
-                connection.flush()
-                connection.close(promise: nil)
-                return
-            }
+            var part = data[start..<min(start + 32_768, data.count)]
+            let isCut = cut.map { sent + part.count >= $0 } ?? false
+            if isCut, let cut { part = part.prefix(cut - sent) }
             sent += part.count
             var bytes = connection.allocator.buffer(capacity: part.count + 1 + Self.roomForHeader)
             bytes.moveWriterIndex(forwardBy: Self.roomForHeader)
@@ -117,6 +114,11 @@ private actor ExecOutput {
             bytes.writeInteger(stream)
             bytes.writeBytes(part)
             written = connection.write(WebSocketFrame(fin: true, opcode: .binary, data: bytes))
+            if isCut {
+                connection.flush()
+                connection.close(promise: nil)
+                return
+            }
         }
         connection.flush()
         // Waited for each time, as a loop that always has something to write comes to no reading.
