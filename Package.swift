@@ -166,7 +166,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "Server", "Agents", "TaskStore", "Sandboxes", "KubernetesClient", "LanguageModels", "LocalInference",
-                .logging,
+                "TestSupport", .logging,
             ],
             path: "Tests/FuzzTargets",
             // Read in place, by path.

@@ -4,7 +4,7 @@ internal import SystemPackage
 /// What the shell of a sandbox noted down of its commands, readable after a crash of this process.
 ///
 /// The shell appends a record when a command ends, before it reports the end: one write to a file that it got open and
-/// that no other process of the sandbox can reach. A record is the record separator, the command's id, a unit
+/// that no program that it starts inherits. A record is the record separator, the command's id, a unit
 /// separator, the exit code, a unit separator, the working directory and a zero byte.
 struct CommandRecords: Sendable {
     /// How a command ended.
@@ -18,9 +18,17 @@ struct CommandRecords: Sendable {
     /// The working directory at the end of the last command.
     private(set) var directory: String?
 
-    /// Reads the records of a file; one that is missing has none.
+    /// Ample for all commands of a task. A script that the shell itself runs can write to the file whatever it likes.
+    private static let limit: UInt64 = 16 << 20
+
+    /// Reads the records at the end of a file; one that is missing has none.
     init(file: String) {
-        self.init(bytes: Array(FileManager.default.contents(atPath: file) ?? Data()))
+        var contents: Data?
+        if let handle = FileHandle(forReadingAtPath: file), let size = try? handle.seekToEnd() {
+            try? handle.seek(toOffset: size > Self.limit ? size - Self.limit : 0)
+            contents = try? handle.readToEnd()
+        }
+        self.init(bytes: Array(contents ?? Data()))
     }
 
     /// Reads the contents of such a file.

@@ -64,10 +64,10 @@ actor LocalSandbox: ShellSandbox {
         await shell.waitForEnd()
     }
 
-    /// Kills all processes of a sandbox that has broken a limit; a command at work then ends and tells why.
+    /// Kills all processes of a sandbox that has broken a limit, and returns when they are gone; a command at work then ends and tells why.
     func endProcesses(because reason: String) async {
         notice = "[all processes were ended: \(reason)]"
-        await shell?.kill()
+        try? await killProcesses()
     }
 
     /// Kills all processes; no shell is started any more.

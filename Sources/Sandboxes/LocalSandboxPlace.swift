@@ -24,6 +24,8 @@ struct LocalSandboxPlace: Sendable {
     var records: String { "\(state)/commands" }
     /// What commands may write to.
     var directories: [String] { [workspace, home, temporaryDirectory] }
+    /// What a task may fill, the file of records included.
+    var filledDirectories: [String] { [workspace, state] }
     /// The name of the ``ControlGroup``.
     let groupName: String
     /// The same in every run of the service, so that one finds what another left.
@@ -53,18 +55,16 @@ struct LocalSandboxPlace: Sendable {
         unlink(useMark)
     }
 
-    /// Removes all files, also those in directories that a command made unreadable.
+    /// Removes all files, also those in directories that a command made unreadable, or deeper than a path can be long.
     func remove() async throws {
         for directory in [workspace, state] where FileManager.default.fileExists(atPath: directory) {
             if (try? FileManager.default.removeItem(atPath: directory)) != nil { continue }
-            _ = try await HostCommand(
-                executable: "chmod", arguments: ["-R", "u+rwX", "--", directory],
-                environment: ["PATH": ProgramSearch.defaultPath]
+            let removal = try await HostCommand(
+                executable: "/bin/sh", arguments: ["-c", "chmod -R u+rwX -- \"$0\"; rm -rf -- \"$0\"", directory],
+                environment: ["PATH": ProgramSearch.defaultPath], timeout: .seconds(600)
             ).run()
-            do {
-                try FileManager.default.removeItem(atPath: directory)
-            } catch {
-                throw SandboxError(.failed, "\(directory) cannot be removed: \(error.localizedDescription)")
+            guard removal.succeeded else {
+                throw SandboxError(.failed, "\(directory) cannot be removed: \(removal.errorOutput.suffix(500))")
             }
         }
     }

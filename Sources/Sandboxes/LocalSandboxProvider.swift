@@ -26,6 +26,8 @@ public struct LocalSandboxProvider: SandboxProvider {
     private let view: SandboxView
     private let limits: SandboxLimits
     private let groups: ControlGroup?
+    /// Why there are no ``groups``.
+    private let groupsReason: String?
     /// The file with the ``SystemCallFilter``.
     private let filter: String?
     /// `setpriv` with the arguments that let a process die with the service, where the system has that.
@@ -60,11 +62,18 @@ public struct LocalSandboxProvider: SandboxProvider {
         network = try await SandboxNetwork.detect(settings, isolation: isolation, path: search.path)
         confiningProgram = settings.confiningProgram
         limits = settings.limits
-        groups = ControlGroup.detect()
+        do throws(ControlGroup.Unavailable) {
+            groups = try ControlGroup.detect()
+            groupsReason = nil
+        } catch {
+            groups = nil
+            groupsReason = error.reason
+        }
         if limits.processors != nil, groups?.controllers.contains(.processors) != true {
             throw SandboxError(
                 .unavailable,
                 "SANDBOX_CPUS needs control groups that the service may make, such as with Delegate=yes in a systemd unit"
+                    + (groupsReason.map { ": \($0)" } ?? "")
             )
         }
 
@@ -126,11 +135,23 @@ public struct LocalSandboxProvider: SandboxProvider {
                 "Commands of tasks share the host's network, its services on loopback and cloud metadata included, "
                     + "because \(reason).")
         }
-        let countsProcesses = groups?.controllers.contains(.processes) == true
-        if limits.processes != nil, !countsProcesses, getuid() == 0 || !hasOwnUsers {
-            warnings.append("The number of processes of a task is not limited here; see docs/security.md.")
-        }
+        if let gaps = gapsInLimits { warnings.append(gaps) }
         return warnings
+    }
+
+    /// The limits that do not hold for a task as a whole, in one line.
+    private var gapsInLimits: String? {
+        let counted = groups?.controllers ?? []
+        var gaps: [String] = []
+        if limits.memory != nil, !counted.contains(.memory) {
+            gaps.append("Memory is limited for each process of a task, and not for all together")
+        }
+        if limits.processes != nil, !counted.contains(.processes), getuid() == 0 || !hasOwnUsers {
+            gaps.append("The number of processes of a task is not limited")
+        }
+        guard !gaps.isEmpty else { return nil }
+        return gaps.joined(separator: ". ")
+            + ", because \(groupsReason ?? "control groups do not count that here"): see Limits in docs/security.md."
     }
 
     private var isIsolated: Bool { if case .none = isolation { false } else { true } }
@@ -163,12 +184,16 @@ public struct LocalSandboxProvider: SandboxProvider {
     ) async throws -> Result {
         // A service that was killed cannot have cleaned up after itself, and bubblewrap, which ends with its parent, does
         // not notice one that ended before it began.
-        if wasInUse { ProcessSweep.ofKilledService(marker: place.marker, groups: group.processes).killAll() }
+        if wasInUse { ProcessSweep.ofKilledService(marker: place.marker, group: group).killAll() }
         let (shells, launches) = AsyncStream<Shell>.makeStream()
         let sandbox = LocalSandbox(place: place, launches: launches) { repositories, directories in
             launch(in: place, group: group, repositories: repositories, directories: directories)
         }
-        let watch = limits.disk.map { DiskWatch(directories: place.directories, limit: $0 << 20) }
+        let watch = limits.disk.map {
+            DiskWatch(
+                directories: place.filledDirectories, limit: $0 << 20,
+                processes: ProcessSweep(marker: place.marker, group: group))
+        }
         // Ends with this scope.
         async let _: Void? = watch?.run(on: sandbox)
         return try await withThrowingTaskGroup(of: Void.self) { group in

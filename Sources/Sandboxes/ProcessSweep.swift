@@ -9,19 +9,21 @@ struct ProcessSweep {
     let marker: ProcessMarker
     /// The process that began the session, where there is one.
     var leader: pid_t?
-    /// The `cgroup.procs` files of the groups that hold nothing else.
-    var groups: [String] = []
+    /// A control group that holds nothing else.
+    var group = ControlGroup.Files()
     /// How long processes are waited for of which nothing can be said, as they are becoming another program: one may look
     /// so for ever, and a thread waits.
     var patience: Duration = .milliseconds(50)
 
     /// For what a service has left that was killed: it may have died just when it started them, and only the marker tells.
-    static func ofKilledService(marker: ProcessMarker, groups: [String] = []) -> ProcessSweep {
-        ProcessSweep(marker: marker, groups: groups, patience: .seconds(2))
+    static func ofKilledService(marker: ProcessMarker, group: ControlGroup.Files = .init()) -> ProcessSweep {
+        ProcessSweep(marker: marker, group: group, patience: .seconds(2))
     }
 
     /// Kills what belongs to the sweep, and returns when nothing of it runs any more.
     func killAll() {
+        // However fast they multiply, it ends them at once.
+        if let kill = group.kill { ControlGroup.write("1", to: kill) }
         // Stopped processes cannot fork, so that this ends however fast they multiply.
         var stopped: Set<pid_t> = []
         let deadline = ContinuousClock.now + patience
@@ -38,11 +40,29 @@ struct ProcessSweep {
         }
     }
 
+    /// What the files take that the processes hold open although they have no name any more.
+    func bytesOfRemovedFiles(onDiskOf directory: String) -> Int {
+        var disk = stat()
+        guard stat(directory, &disk) == 0 else { return 0 }
+        var sizes: [ino_t: Int] = [:]
+        for process in members(waitingUntil: .now) {
+            let descriptors = "/proc/\(process)/fd"
+            for name in (try? FileManager.default.contentsOfDirectory(atPath: descriptors)) ?? [] {
+                var file = stat()
+                guard stat("\(descriptors)/\(name)", &file) == 0, file.st_dev == disk.st_dev, file.st_nlink == 0 else {
+                    continue
+                }
+                sizes[file.st_ino] = Int(file.st_blocks) * 512
+            }
+        }
+        return sizes.values.reduce(0, +)
+    }
+
     /// The processes of the sweep that run.
     private func members(waitingUntil deadline: ContinuousClock.Instant) -> Set<pid_t> {
         var members: Set<pid_t> = []
-        for group in groups {
-            let text = FileManager.default.contents(atPath: group).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        for file in group.processes {
+            let text = FileManager.default.contents(atPath: file).map { String(decoding: $0, as: UTF8.self) } ?? ""
             members.formUnion(text.split(separator: "\n").compactMap { pid_t($0) }.filter { $0 > 1 })
         }
         members = members.filter { ProcessStatus(of: $0)?.isRunning == true }

@@ -151,7 +151,7 @@ actor Shell {
             Foundation.kill(-process, SIGKILL)
         case .marker(let marker):
             guard !isKilled else { return }
-            ProcessSweep(marker: marker, leader: process, groups: launch.group.processes).killAll()
+            ProcessSweep(marker: marker, leader: process, group: launch.group).killAll()
         }
     }
 
@@ -205,7 +205,7 @@ actor Shell {
     private func killAll(_ process: pid_t) {
         switch launch.containment {
         case .marker(let marker):
-            ProcessSweep(marker: marker, leader: process, groups: launch.group.processes).killAll()
+            ProcessSweep(marker: marker, leader: process, group: launch.group).killAll()
         case .namespace:
             // The kernel ends the first process of a namespace only after all others; then bwrap ends.
             // Before bwrap has told which that is, it and its child are still one process group.

@@ -182,6 +182,10 @@ public actor SQLiteRunStore: RunStore {
         }
     }
 
+    public func run(withKey idempotencyKey: String, input: JSONText) async throws -> String? {
+        try await read { db in try TaskDatabase.run(withKey: idempotencyKey, input: input, in: db) }?.get().id
+    }
+
     public func journal(of id: String) async throws -> any Journal {
         try await load(id)
         guard let head = heads[id] else { throw TaskStoreError("there is no task \(id)") }

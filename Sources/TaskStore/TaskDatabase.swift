@@ -129,17 +129,8 @@ enum TaskDatabase {
     private static func insert(
         _ submit: PendingWrite.Submit, into db: Database
     ) throws -> Result<Submitted, IdempotencyConflict> {
-        if let key = submit.idempotencyKey,
-            let earlier = try Row.fetchOne(
-                db.cachedStatement(
-                    sql: """
-                        SELECT runs.run, id, payload FROM runs JOIN entries USING (run)
-                        WHERE idempotency_key = ? AND sequence = 1
-                        """), arguments: [key])
-        {
-            let id: String = earlier["id"]
-            guard earlier["payload"] == submit.input.text else { return .failure(IdempotencyConflict(existing: id)) }
-            return .success(Submitted(id: id, row: earlier["run"], isNew: false))
+        if let key = submit.idempotencyKey, let earlier = try run(withKey: key, input: submit.input, in: db) {
+            return earlier
         }
         let time = submit.time.timeIntervalSince1970
         let row = try insertRun(
@@ -147,6 +138,21 @@ enum TaskDatabase {
             idempotencyKey: submit.idempotencyKey, client: submit.client, into: db)
         try insert(row, 1, submit.time, RunEvent(.submitted, payload: submit.input), into: db)
         return .success(Submitted(id: submit.id, row: row, isNew: true))
+    }
+
+    /// The run that an idempotency key made.
+    static func run(
+        withKey key: String, input: JSONText, in db: Database
+    ) throws -> Result<Submitted, IdempotencyConflict>? {
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT runs.run, id, payload FROM runs JOIN entries USING (run)
+                WHERE idempotency_key = ? AND sequence = 1
+                """)
+        guard let row = try Row.fetchOne(statement, arguments: [key]) else { return nil }
+        let id: String = row["id"]
+        guard row["payload"] == input.text else { return .failure(IdempotencyConflict(existing: id)) }
+        return .success(Submitted(id: id, row: row["run"], isNew: false))
     }
 
     private static func insert(_ append: PendingWrite.Append, into db: Database) throws {

@@ -38,6 +38,11 @@ public protocol RunStore: Sendable {
         id: String, title: String, input: JSONText, idempotencyKey: String?, client: String?
     ) async throws -> String
 
+    /// The run that an idempotency key made; `nil` where there is none yet.
+    ///
+    /// - Throws: ``IdempotencyConflict`` where it had another input.
+    func run(withKey idempotencyKey: String, input: JSONText) async throws -> String?
+
     /// The journal of a run, to execute it or to add to it. Only one executes a run at a time.
     func journal(of id: String) async throws -> any Journal
 

@@ -17,6 +17,10 @@ public struct RedactingStore: RunStore {
             id: id, title: redact(title), input: redact(input), idempotencyKey: idempotencyKey, client: client)
     }
 
+    public func run(withKey idempotencyKey: String, input: JSONText) async throws -> String? {
+        try await store.run(withKey: idempotencyKey, input: redact(input))
+    }
+
     public func removeEnded(before: Date?, keepingBytes: Int64?) async throws -> Int {
         try await store.removeEnded(before: before, keepingBytes: keepingBytes)
     }

@@ -104,6 +104,8 @@ enum Assembly {
             },
             remoteHosts: settings.service.remoteHosts,
             taskDirectory: absolute(settings.service.workspace),
+            cloneLimit: settings.git.cloneSize.map { $0 << 20 },
+            networkTimeout: .seconds(settings.git.timeoutSeconds),
             owner: absolute(settings.service.data))
     }
 

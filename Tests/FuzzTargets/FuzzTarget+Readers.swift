@@ -4,6 +4,7 @@ import KubernetesClient
 import LanguageModels
 import LocalInference
 import Sandboxes
+import TestSupport
 
 extension FuzzTarget {
     /// A URL that is accepted must be one that git reads as we did.
@@ -40,7 +41,7 @@ extension FuzzTarget {
                 "new_text": .string(String(decoding: parts[2], as: UTF8.self)),
                 "replace_all": .bool(parts[2].count % 2 == 0),
             ])
-        let context = ToolContext(sandbox: OneFile(parts[0]), directory: "/w")
+        let context = ToolContext(sandbox: OneFileSandbox(parts[0]), directory: "/w")
         wait(for: { _ = try? await EditFileTool().call(arguments, in: context) })
     }
 
@@ -52,7 +53,7 @@ extension FuzzTarget {
             _ = try? arguments.optionalInteger(name)
             _ = try? arguments.flag(name)
         }
-        let file = OneFile(Array("one\ntwo\nthree\n".utf8))
+        let file = OneFileSandbox(Array("one\ntwo\nthree\n".utf8))
         let context = ToolContext(sandbox: file, directory: "/w")
         wait(for: {
             for tool in [ViewFileTool(), WriteFileTool()] as [any AgentTool] {
@@ -152,23 +153,4 @@ extension FuzzTarget {
             }
         }
     }
-}
-
-/// A sandbox that only has one file.
-private actor OneFile: Sandbox {
-    nonisolated let workspace = "/w"
-    private var file: [UInt8]
-
-    init(_ file: [UInt8]) { self.file = file }
-
-    func run(_ command: SandboxCommand) throws -> CommandOutcome { throw SandboxError(.failed, "no shell") }
-    func outcome(ofCommand id: String) -> CommandOutcome? { nil }
-    func readFile(_ path: String, limit: Int) throws -> [UInt8] {
-        guard file.count <= limit else { throw SandboxError(.tooLarge, "too large") }
-        return file
-    }
-    func writeFile(_ path: String, _ contents: [UInt8]) { file = contents }
-    func provide(repository hostPath: String) -> String { hostPath }
-    func start() {}
-    func killProcesses() {}
 }

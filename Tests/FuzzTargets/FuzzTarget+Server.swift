@@ -110,12 +110,16 @@ private final class LoopbackService: Sendable {
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(port).bigEndian
         address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        let connected = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(connection, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        var connected: Int32
+        repeat {
+            connected = withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(connection, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
             }
-        }
-        FuzzTarget.require(connected == 0, String(cString: strerror(errno)))
+            // libFuzzer has an alarm; what it interrupts goes on all the same.
+        } while connected != 0 && (errno == EINTR || errno == EALREADY)
+        FuzzTarget.require(connected == 0 || errno == EISCONN, String(cString: strerror(errno)))
         let bytes = request.replacing(Array("TASK".utf8), with: Array(task.utf8))
         // It may be closed before everything is sent.
         var sent = 0
@@ -130,7 +134,6 @@ private final class LoopbackService: Sendable {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             let count = read(connection, &buffer, buffer.count)
-            // libFuzzer has an alarm.
             if count < 0, errno == EINTR { continue }
             if count == 0 || count < 0 && errno == ECONNRESET { break }
             FuzzTarget.require(count > 0, "the connection is not closed: \(String(cString: strerror(errno)))")

@@ -136,6 +136,22 @@ import Testing
         }
     }
 
+    @Test func whatIsHardToRemoveIsRemoved() async throws {
+        try await LocalSandboxFixture.use(.none) { fixture in
+            let script = """
+                mkdir closed; touch closed/file; chmod 0 closed; mkdir $'d\\xff'; touch $'d\\xff/\\n'
+                n=$(printf 'x%.0s' {1..200}); for i in {1..100}; do mkdir $n && cd $n; done; touch file; cd /; echo made
+                """
+            try await fixture.provider.withSandbox(id: "a") { sandbox in
+                let outcome = try await sandbox.run(SandboxCommand(script))
+                #expect(outcome.output == "made\n")
+            }
+            try await fixture.provider.remove(id: "a")
+            #expect(try await fixture.provider.existing() == [])
+            #expect(!FileManager.default.fileExists(atPath: "\(fixture.root)/a"))
+        }
+    }
+
     @Test func refusesWrongSettings() async throws {
         for name in ["A B", "1A", "", "A=B", "HOME"] {
             let error = await #expect(throws: SandboxError.self, "\(name)") {

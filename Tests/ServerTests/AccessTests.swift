@@ -98,6 +98,31 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        TaskService.Limits(running: 0, queued: 100, perClient: 1), TaskService.Limits(running: 0, queued: 1),
+    ])
+    func whatWasAcceptedStaysAcceptedWhereThereIsNoPlaceForMore(limits: TaskService.Limits) async throws {
+        var options = TestService.Options(limits: limits)
+        options.access = Access(tokens: [Self.first])
+        try await TestService.run(options, script: { _ in .hang }) { test in
+            func submit(_ key: String, goal: String = "x") async throws -> TestService.Answer {
+                try await test.send(
+                    "POST", "/agent/tasks", #"{"goal":"\#(goal)","repo_url":"https://example.com/r.git"}"#,
+                    headers: [("Authorization", "Bearer \(Self.first)"), ("Idempotency-Key", key)])
+            }
+            let first = try await submit("a")
+            #expect(first.status == 202)
+            #expect(try await submit("b").status == 429)
+            let again = try await submit("a")
+            #expect(again.status == 202)
+            #expect(again.json?["task_id"] == first.json?["task_id"])
+            #expect(try await submit("a", goal: "y").errorCode == "idempotency_conflict")
+            await test.service.drain()
+            #expect(try await submit("b").status == 503)
+            #expect(try await submit("a").json?["task_id"] == first.json?["task_id"])
+        }
+    }
+
     @Test func withoutTokensAnAddressIsAClient() async throws {
         let options = TestService.Options(limits: .init(running: 0, queued: 100, perClient: 2))
         try await TestService.run(options, script: { _ in .hang }) { test in

@@ -41,7 +41,8 @@ extension GitClient {
 
         let clone: HostCommandOutcome
         do {
-            clone = try await runRemote(arguments + ["--", url.text, path], url: url)
+            let command = arguments + ["--", url.text, path]
+            clone = try await limitingSize(of: path) { try await runRemote(command, url: url) }
         } catch {
             try? Self.removeItem(at: path)
             throw error
@@ -58,6 +59,35 @@ extension GitClient {
                 "The repository has no commits on its default branch: push one, or name a base branch.")
         }
         return head
+    }
+
+    /// Runs a clone, and ends it when its directory takes more than it may. Git itself has no limit for what it fetches.
+    private func limitingSize(
+        of directory: String, _ clone: @escaping @Sendable () async throws -> HostCommandOutcome
+    ) async throws -> HostCommandOutcome {
+        guard let cloneLimit else { return try await clone() }
+        @Sendable func isTooLarge() async -> Bool { (await DiskUse.bytes(of: [directory]) ?? 0) > cloneLimit }
+        let outcome = try await withThrowingTaskGroup(of: HostCommandOutcome?.self) { group in
+            group.addTask { try await clone() }
+            group.addTask {
+                while (try? await Task.sleep(for: .milliseconds(500))) != nil, await !isTooLarge() {}
+                return nil
+            }
+            defer { group.cancelAll() }
+            let first = try await group.next() ?? nil
+            group.cancelAll()
+            // Its processes have ended when it returns.
+            while first == nil, await group.nextResult() != nil {}
+            try Task.checkCancellation()
+            return first
+        }
+        // One that was quick may have ended before it was looked at.
+        if let outcome, outcome.exitCode != 0 { return outcome }
+        if let outcome, await !isTooLarge() { return outcome }
+        throw GitError(
+            .tooLarge,
+            "The repository is larger than the \(cloneLimit >> 20) MiB that a clone may take; GIT_CLONE_MB allows more."
+        )
     }
 
     /// What `HEAD` of a mirror that git has just made points at; `nil` where it has no commit. The mirror was made with

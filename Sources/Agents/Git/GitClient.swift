@@ -21,6 +21,8 @@ public struct GitClient: Sendable {
     private let credential: GitCredential?
     private let remoteHosts: RemoteHosts
     private let taskDirectory: String?
+    /// The most bytes that a clone may take; `nil` for any number.
+    let cloneLimit: Int?
     private let networkTimeout: Duration
     private let localTimeout: Duration
     private let hostEnvironment: [String: String]
@@ -33,6 +35,7 @@ public struct GitClient: Sendable {
     ///   - credential: The login for HTTP remotes, if there is one.
     ///   - remoteHosts: The hosts that repositories may be on.
     ///   - taskDirectory: Where tasks write: no repository in it is opened on the host, whose git would run its hooks.
+    ///   - cloneLimit: The most bytes that a clone may take on the disk; `nil` for any number.
     ///   - networkTimeout: How long a clone, push or look at a remote may take.
     ///   - localTimeout: How long making a commit may take.
     ///   - environment: What the service was started with. Only the path, proxies, certificates and the SSH agent are used.
@@ -43,6 +46,7 @@ public struct GitClient: Sendable {
         credential: GitCredential? = nil,
         remoteHosts: RemoteHosts = RemoteHosts(),
         taskDirectory: String? = nil,
+        cloneLimit: Int? = nil,
         networkTimeout: Duration = .seconds(600),
         localTimeout: Duration = .seconds(120),
         environment: [String: String] = ProcessInfo.processInfo.environment,
@@ -53,6 +57,7 @@ public struct GitClient: Sendable {
         self.credential = credential
         self.remoteHosts = remoteHosts
         self.taskDirectory = taskDirectory
+        self.cloneLimit = cloneLimit
         self.networkTimeout = networkTimeout
         self.localTimeout = localTimeout
         self.hostEnvironment = environment
@@ -86,20 +91,24 @@ extension GitClient {
             let list = addresses.map { $0.bytes.count == 4 ? "\($0)" : "[\($0)]" }.joined(separator: ",")
             settings.append(("http.curloptResolve", "\(url.host):\(port):\(list)"))
         }
-        var command = HostCommand(
-            executable: executable, arguments: arguments, environment: environment, directory: "/",
-            timeout: networkTimeout, outputLimit: Self.outputLimit)
+        var script = Self.limitMemory + #"exec "$@""#
+        var input: [UInt8]?
         if let credential, credential.applies(to: url) {
             // Git asks the helper for the one login of a run. The helper reads it from descriptor 3, the pipe that was
             // the shell's standard input: no argument, environment variable or file ever holds it.
             settings.append(
                 ("credential.\(url.origin).helper", #"!f() { test "$1" = get && cat <&3; }; f"#))
-            command.executable = "/bin/sh"
-            command.arguments = ["-c", #"exec 3<&0 </dev/null; exec "$@""#, "sh", executable] + arguments
-            command.input = credential.helperAnswer
+            script = "exec 3<&0 </dev/null; " + script
+            input = credential.helperAnswer
         }
-        command.environment.merge(Self.encode(settings)) { $1 }
-        return try await run(command, timeoutMessage: "The repository's host did not finish within \(networkTimeout).")
+        environment.merge(Self.encode(settings)) { $1 }
+        let command = HostCommand(
+            executable: "/bin/sh", arguments: ["-c", script, "sh", executable] + arguments, environment: environment,
+            directory: "/", input: input, timeout: networkTimeout, outputLimit: Self.outputLimit)
+        return try await run(
+            command,
+            timeoutMessage:
+                "The repository's host did not finish within \(networkTimeout); GIT_TIMEOUT_SECONDS allows more.")
     }
 
     /// What a task has written is not to be given to git on the host: a push into it would run its hooks.
@@ -123,7 +132,7 @@ extension GitClient {
     ) async throws -> HostCommandOutcome {
         let command = HostCommand(
             executable: "/bin/sh",
-            arguments: ["-c", script, executable] + arguments,
+            arguments: ["-c", Self.limitMemory + script, executable] + arguments,
             environment: baseEnvironment(repository: repository)
                 .merging(Self.encode(Self.settings)) { $1 }
                 .merging(environment) { $1 },
@@ -168,6 +177,10 @@ extension GitClient {
     private static let gitIsMissing = GitError(.failed, "The git program is missing: install git, or put it in PATH.")
 
     private static let outputLimit = 1 << 20
+
+    /// Ample for the largest repositories. A few bytes of a hostile one can unpack to any number; git would hold them all
+    /// in memory, and the machine's would go.
+    private static let limitMemory = "ulimit -d \(4 << 20) 2>/dev/null; "
 
     private static let proxyVariables = [
         "http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",

@@ -12,6 +12,8 @@ public struct GitError: Error, Codable, Sendable, Hashable, CustomStringConverti
         /// The host does not answer, or not as a git host.
         case unreachable
         case timeout
+        /// The repository is larger than is allowed.
+        case tooLarge = "too_large"
         /// The patch is malformed, empty, does not fit the base, or touches what it must not.
         case invalidPatch = "invalid_patch"
         /// The patch is larger than is allowed.

@@ -206,7 +206,8 @@ extension GitError: FailureKind {
     public var failureKind: String {
         let code: TaskFailure.Code =
             switch kind {
-            case .emptyRepository, .branchNotFound, .unauthorized, .notFound, .unreachable, .timeout, .failed:
+            case .emptyRepository, .branchNotFound, .unauthorized, .notFound, .unreachable, .timeout, .tooLarge,
+                .failed:
                 .repository
             case .invalidPatch, .patchTooLarge: .unusableChange
             }

@@ -215,10 +215,13 @@ public actor TaskService {
         _ request: TaskRequest, idempotencyKey: String? = nil, client: String? = nil
     ) async throws -> String {
         try runner.validate(request)
-        guard accepting else { throw TaskRefusal.draining }
-        guard queue.count + arriving < limits.queued else { throw TaskRefusal.queueFull(limits.queued) }
-        if let client, let most = limits.perClient, open.count(of: client) >= most {
-            throw TaskRefusal.clientFull(most)
+        let input = try JSONText(request)
+        if let refusal = refusal(of: client) {
+            // What was accepted once takes no place, and stays accepted.
+            if let idempotencyKey, let earlier = try await store.run(withKey: idempotencyKey, input: input) {
+                return earlier
+            }
+            throw refusal
         }
         let id = UUID().uuidString.lowercased()
         // Counted before it is written, so that no other takes the same place.
@@ -227,7 +230,7 @@ public actor TaskService {
         defer { arriving -= 1 }
         do {
             let accepted = try await store.submit(
-                id: id, title: request.goal.firstLine, input: JSONText(request), idempotencyKey: idempotencyKey,
+                id: id, title: request.goal.firstLine, input: input, idempotencyKey: idempotencyKey,
                 client: client)
             if accepted == id {
                 queue.append(id, of: client)
@@ -240,6 +243,14 @@ public actor TaskService {
             open.remove(id)
             throw error
         }
+    }
+
+    /// Why a client cannot have a new task now; `nil` where it can.
+    private func refusal(of client: String?) -> TaskRefusal? {
+        guard accepting else { return .draining }
+        guard queue.count + arriving < limits.queued else { return .queueFull(limits.queued) }
+        guard let client, let most = limits.perClient, open.count(of: client) >= most else { return nil }
+        return .clientFull(most)
     }
 
     /// What became of a request that concerns one task.

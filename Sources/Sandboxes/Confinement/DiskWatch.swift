@@ -5,6 +5,8 @@ struct DiskWatch: Sendable {
     let directories: [String]
     /// Bytes.
     let limit: Int
+    /// Those that may hold files open which have been removed.
+    let processes: ProcessSweep
 
     private static let interval = Duration.seconds(1)
 
@@ -20,14 +22,23 @@ struct DiskWatch: Sendable {
             let mayHaveGrownBy = max(before - free, 0)
             // Often enough that little is missed where others free room meanwhile.
             guard known + mayHaveGrownBy > limit || mayHaveGrownBy > limit / 8 else { continue }
-            let used = usedBytes
+            guard var used = await usedBytes else { continue }
             // What is over the limit stays, so that the task can clean up; growing further it cannot.
             if used > limit, used > known {
                 await sandbox.endProcesses(
                     because:
                         "the files of this task take \(used >> 20) MiB and may take \(limit >> 20) MiB: remove some")
+                // What was written until they had ended is not what the next command writes.
+                used = await usedBytes ?? used
             }
             (known, freeWhenKnown) = (used, freeBytes)
+        }
+    }
+
+    private var usedBytes: Int? {
+        get async {
+            guard let named = await DiskUse.bytes(of: directories) else { return nil }
+            return named + directories.prefix(1).map { processes.bytesOfRemovedFiles(onDiskOf: $0) }.reduce(0, +)
         }
     }
 
@@ -35,18 +46,5 @@ struct DiskWatch: Sendable {
         var status = statvfs()
         guard let directory = directories.first, statvfs(directory, &status) == 0 else { return nil }
         return Int(clamping: UInt64(status.f_bfree)) * Int(clamping: UInt64(status.f_frsize))
-    }
-
-    /// What the files take on the disk, those that cannot be looked at left out.
-    private var usedBytes: Int {
-        var used = 0
-        for directory in directories {
-            let walk = FileManager.default.enumerator(atPath: directory)
-            while let path = walk?.nextObject() as? String, !Task.isCancelled {
-                var status = stat()
-                if lstat("\(directory)/\(path)", &status) == 0 { used += Int(status.st_blocks) * 512 }
-            }
-        }
-        return used
     }
 }

@@ -46,6 +46,10 @@ struct Settings: Sendable {
         /// The hosts that get the token; `nil` for whatever host a task names.
         var tokenHosts: Set<String>?
         var push: Push
+        /// MiB of a clone; `nil` for no limit.
+        var cloneSize: Int?
+        /// Seconds of a clone, a push, or a look at a remote.
+        var timeoutSeconds: Int
 
         /// A service that takes URLs from others must not hand its token to any host they name.
         static let usualHosts: Set<String> = [
@@ -208,6 +212,8 @@ extension Settings.Git {
         }
         tokenHosts = try Self.hosts(.gitTokenHosts, reader, default: Self.usualHosts)
         push = try reader.choice(.gitPush, default: .auto)
+        cloneSize = try reader.limit(.gitClone, 8192, least: 1)
+        timeoutSeconds = try reader.integer(.gitTimeout, in: 1...86_400) ?? 600
     }
 
     /// A list of hosts; `nil` for all.
@@ -231,10 +237,10 @@ extension LocalSandboxSettings {
             allowsUnisolated: try reader.flag(.sandboxAllowUnisolated, default: false),
             confiningProgram: Self.ownProgram,
             limits: SandboxLimits(
-                memory: try Self.limit(.sandboxMemory, reader, SandboxLimits.usual.memory, least: 64),
-                processes: try Self.limit(.sandboxProcesses, reader, SandboxLimits.usual.processes, least: 16),
-                fileSize: try Self.limit(.sandboxFileSize, reader, SandboxLimits.usual.fileSize, least: 1),
-                disk: try Self.limit(.sandboxDisk, reader, SandboxLimits.usual.disk, least: 16),
+                memory: try reader.limit(.sandboxMemory, SandboxLimits.usual.memory, least: 64),
+                processes: try reader.limit(.sandboxProcesses, SandboxLimits.usual.processes, least: 16),
+                fileSize: try reader.limit(.sandboxFileSize, SandboxLimits.usual.fileSize, least: 1),
+                disk: try reader.limit(.sandboxDisk, SandboxLimits.usual.disk, least: 16),
                 processors: try reader.number(.sandboxProcessors, in: 0.1...1024)),
             hasNetwork: try reader.flag(.sandboxNetwork, default: false),
             environmentPassthrough: try reader.variableNames(.sandboxEnvironment, default: ""))
@@ -242,16 +248,6 @@ extension LocalSandboxSettings {
 
     /// This program, which Landlock needs; see ``LandlockLaunch``.
     private static var ownProgram: String? { Bundle.main.executablePath }
-
-    /// A limit of which 0 stands for none.
-    private static func limit(
-        _ variable: Variable, _ reader: SettingsReader, _ usual: Int?, least: Int
-    ) throws -> Int? {
-        guard let number = try reader.integer(variable, in: 0...1_073_741_824) else { return usual }
-        if number == 0 { return nil }
-        guard number >= least else { throw reader.wrong(variable, "write at least \(least), or 0 for no limit") }
-        return number
-    }
 }
 
 extension Settings.Limits {

@@ -58,6 +58,16 @@ struct SettingsReader {
         return number
     }
 
+    /// A limit of which 0 stands for none.
+    ///
+    /// - Throws: ``SettingsError``.
+    func limit(_ variable: Variable, _ usual: Int?, least: Int) throws -> Int? {
+        guard let number = try integer(variable, in: 0...1_073_741_824) else { return usual }
+        if number == 0 { return nil }
+        guard number >= least else { throw wrong(variable, "write at least \(least), or 0 for no limit") }
+        return number
+    }
+
     /// An amount greater than zero.
     ///
     /// - Throws: ``SettingsError``.

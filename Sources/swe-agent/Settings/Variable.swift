@@ -28,6 +28,8 @@ enum Variable: String, CaseIterable, Sendable {
     case gitToken = "GIT_TOKEN"
     case gitTokenHosts = "GIT_TOKEN_HOSTS"
     case gitPush = "GIT_PUSH"
+    case gitClone = "GIT_CLONE_MB"
+    case gitTimeout = "GIT_TIMEOUT_SECONDS"
 
     case sandboxType = "SANDBOX_TYPE"
     case sandboxIsolation = "SANDBOX_ISOLATION"

@@ -13,13 +13,13 @@ struct GitRemoteTests {
 
     static func client(
         _ executable: String = "git", token: String? = token, hosts: Set<String>? = nil,
-        remoteHosts: RemoteHosts = .all, timeout: Duration = .seconds(120),
+        remoteHosts: RemoteHosts = .all, cloneLimit: Int? = nil, timeout: Duration = .seconds(120),
         environment: [String: String] = ProcessInfo.processInfo.environment
     ) -> GitClient {
         GitClient(
             executable: executable, identity: identity,
             credential: token.flatMap { GitCredential(token: $0, hosts: hosts) },
-            remoteHosts: remoteHosts,
+            remoteHosts: remoteHosts, cloneLimit: cloneLimit,
             networkTimeout: timeout, environment: environment)
     }
 
@@ -248,6 +248,58 @@ struct GitRemoteTests {
             }
             #expect(error?.kind == .timeout)
             #expect(!FileManager.default.fileExists(atPath: remote.root + "/mirror"))
+        }
+    }
+
+    /// Both what is there at once and what comes for longer than anybody waits for.
+    @Test func aRepositoryThatIsTooLargeIsNotKept() async throws {
+        try await Git.inTemporaryDirectory { root in
+            let source = try await Git.repository(at: root + "/source", files: ["a.txt": "a\n"])
+            try Data((0..<(4 << 20)).map { _ in UInt8.random(in: 0...255) }).write(
+                to: URL(filePath: source.path + "/large"))
+            _ = try await source.commit("Add what does not compress")
+            let url = try GitURL(source.path, allowLocalPaths: true)
+            let path = root + "/mirror"
+            for limit in [1 << 20, 3 << 20] {
+                let error = await #expect(throws: GitError.self) {
+                    try await Self.client(cloneLimit: limit).mirror(url, into: path)
+                }
+                #expect(error?.kind == .tooLarge)
+                #expect(error?.message.contains("\(limit >> 20) MiB") == true)
+                #expect(error?.message.contains("GIT_CLONE_MB") == true)
+                #expect(!FileManager.default.fileExists(atPath: path))
+            }
+            #expect(try await Self.client(cloneLimit: 16 << 20).mirror(url, into: path).branch == "main")
+            // Not a git that ever ends.
+            let endless = root + "/git"
+            let script = """
+                #!/bin/sh
+                for path; do :; done
+                mkdir -p "$path"
+                exec sh -c 'while :; do head -c 100000 /dev/zero >>"$0/pack"; done' "$path"
+                """
+            try Data(script.utf8).write(to: URL(filePath: endless))
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: endless)
+            let error = await #expect(throws: GitError.self) {
+                try await Self.client(endless, token: nil, cloneLimit: 2 << 20).mirror(url, into: path)
+            }
+            #expect(error?.kind == .tooLarge)
+            #expect(!FileManager.default.fileExists(atPath: path))
+        }
+    }
+
+    @Test func gitHasSoMuchMemoryOnly() async throws {
+        try await Git.inTemporaryDirectory { root in
+            let script = "#!/bin/sh\necho \"fatal: $(ulimit -d) KiB\" >&2\nexit 1\n"
+            try Data(script.utf8).write(to: URL(filePath: root + "/git"))
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: root + "/git")
+            for token in [nil, Self.token] {
+                let error = await #expect(throws: GitError.self) {
+                    try await Self.client(root + "/git", token: token)
+                        .mirror(try GitURL("http://127.0.0.1:1/a"), into: root + "/mirror")
+                }
+                #expect(error?.message.contains("4194304 KiB") == true, "\(error?.message ?? "")")
+            }
         }
     }
 

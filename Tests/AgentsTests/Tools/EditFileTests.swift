@@ -1,34 +1,16 @@
 import Agents
 import LanguageModels
 import Sandboxes
+import TestSupport
 import Testing
 
 /// `edit_file` on files that are hard to match, held in memory.
 @Suite(.timeLimit(.minutes(5)))
 struct EditFileTests {
-    /// A sandbox that only has files: enough for this tool, and fast enough for many cases.
-    private actor Files: Sandbox {
-        nonisolated let workspace = "/w"
-        private(set) var file: [UInt8]
-
-        init(_ file: [UInt8]) { self.file = file }
-
-        func run(_ command: SandboxCommand) throws -> CommandOutcome { throw SandboxError(.failed, "no shell") }
-        func outcome(ofCommand id: String) -> CommandOutcome? { nil }
-        func readFile(_ path: String, limit: Int) throws -> [UInt8] {
-            guard file.count <= limit else { throw SandboxError(.tooLarge, "too large") }
-            return file
-        }
-        func writeFile(_ path: String, _ contents: [UInt8]) { file = contents }
-        func provide(repository hostPath: String) -> String { hostPath }
-        func start() {}
-        func killProcesses() {}
-    }
-
     private func edit(
         _ file: [UInt8], _ old: String, _ new: String, all: Bool = false
     ) async throws -> (file: [UInt8], output: ToolOutput) {
-        let files = Files(file)
+        let files = OneFileSandbox(file)
         let output = try await EditFileTool().call(
             ToolArguments(
                 tool: "edit_file",

@@ -91,6 +91,8 @@ struct SettingsTests {
                 MODEL_STREAMING=off
                 MODEL_TIMEOUT_SECONDS=7
                 GIT_PUSH=never
+                GIT_CLONE_MB=0
+                GIT_TIMEOUT_SECONDS=11
                 SANDBOX_ISOLATION=none
                 SANDBOX_NETWORK=off
                 SANDBOX_ENV_PASSTHROUGH=PIP_INDEX_URL, CC
@@ -116,6 +118,8 @@ struct SettingsTests {
         #expect(!catalog.streaming)
         #expect(catalog.timeout == .seconds(7))
         #expect(settings.git.push == .never)
+        #expect(settings.git.cloneSize == nil)
+        #expect(settings.git.timeoutSeconds == 11)
         #expect(settings.sandbox.isolation == .none)
         #expect(!settings.sandbox.hasNetwork)
         #expect(settings.sandbox.environmentPassthrough == ["PIP_INDEX_URL", "CC"])
@@ -137,7 +141,8 @@ struct SettingsTests {
         ("OPENAI_API", "completions"), ("GEMINI_BASE_URL", "ftp://host"), ("OPS_4_5_MODEL", "gpt 5"),
         ("MODEL_PROTOCOL", "xml"), ("MODEL_STREAMING", "maybe"), ("MODEL_TIMEOUT_SECONDS", "0"),
         ("MODEL_PRICES", "/does/not/exist.json"), ("GIT_EMAIL", "nobody"), ("GIT_USERNAME", "a <b>"),
-        ("GIT_TOKEN", "two words"), ("GIT_PUSH", "always"), ("SANDBOX_TYPE", "k8s"), ("SANDBOX_TYPE", "docker"),
+        ("GIT_TOKEN", "two words"), ("GIT_PUSH", "always"), ("GIT_CLONE_MB", "-1"),
+        ("GIT_TIMEOUT_SECONDS", "0"), ("SANDBOX_TYPE", "k8s"), ("SANDBOX_TYPE", "docker"),
         ("SANDBOX_ISOLATION", "chroot"), ("SANDBOX_NETWORK", "2"), ("SANDBOX_ENV_PASSTHROUGH", "A-B"),
         ("SANDBOX_ENV_PASSTHROUGH", "PATH,GIT_TOKEN"), ("MAX_STEPS", "-1"), ("MAX_STEPS", "ten"),
         ("TASK_TIMEOUT_SECONDS", "1.5"), ("COMMAND_TIMEOUT_SECONDS", "99999999999999999999"), ("MAX_COST_USD", "nan"),

@@ -18,6 +18,10 @@ struct LimitTests {
         }
     }
 
+    private func hasGroups(_ provider: LocalSandboxProvider) -> Bool {
+        !provider.warnings.contains { $0.contains("is limited for each process") }
+    }
+
     @Test(arguments: [64, nil])
     func aForkBombStopsGrowing(limit: Int?) async throws {
         let bomb = Escape.python(
@@ -70,6 +74,38 @@ struct LimitTests {
         }
     }
 
+    /// What only looks for names does not see these.
+    @Test(arguments: [
+        // Removed, and still open.
+        "exec 5>file; rm file; for i in {1..600}; do head -c 1048576 /dev/zero >&5; sleep 0.01; done",
+        // In a directory whose name is no text.
+        "d=$'d\\xff\\xfe'; mkdir $d; for i in {1..600}; do head -c 1048576 /dev/zero >>$d/file; sleep 0.01; done",
+        // Deeper than a path can be long.
+        "n=$(printf 'x%.0s' {1..200}); for i in {1..40}; do mkdir $n; cd $n; done; "
+            + "for i in {1..600}; do head -c 1048576 /dev/zero >>file; sleep 0.01; done",
+    ])
+    func filesThatAreHardToFindAreCounted(script: String) async throws {
+        try await run(script + "; echo all written", limits: SandboxLimits(disk: 16)) { _, outcome, _ in
+            #expect(!outcome.output.contains("all written"))
+            #expect(outcome.output.contains("may take 16 MiB"), "\(outcome.output)")
+        }
+    }
+
+    /// The shell's own script reaches the descriptors that the shell keeps for itself.
+    @Test func theRecordsOfCommandsAreCountedAndReadInPart() async throws {
+        try await LocalSandboxFixture.use(.bubblewrap) { fixture in
+            let fill = "for i in {10..16}; do head -c 60000000 /dev/zero >&$i; done 2>/dev/null"
+            try await fixture.provider.withSandbox(id: "a") { sandbox in
+                _ = try await sandbox.run(SandboxCommand(fill, timeout: .seconds(20), id: "fill"))
+                _ = try await sandbox.run(SandboxCommand("exit 3", id: "next"))
+                let next = try await sandbox.outcome(ofCommand: "next")
+                #expect(next?.exitCode == 3)
+            }
+            let size = try FileManager.default.attributesOfItem(atPath: "\(fixture.root)/.state/a/commands")[.size]
+            #expect((size as? Int ?? 0) > 16 << 20, "the script does not reach them any more")
+        }
+    }
+
     @Test func nothingOfTheLimitsCanBeRaised() async throws {
         let limits = SandboxLimits(memory: 1024, processes: 100, fileSize: 64)
         try await run("ulimit -f unlimited; ulimit -f 999999; ulimit -f", limits: limits) { _, outcome, _ in
@@ -88,9 +124,8 @@ struct LimitTests {
         try await LocalSandboxFixture.use(.bubblewrap) { fixture in
             try await fixture.provider.withSandbox(id: id) { sandbox in
                 _ = try await sandbox.run(SandboxCommand("sleep 600 &"))
-                let limitsProcesses = !fixture.provider.warnings.contains { $0.contains("number of processes") }
                 let made = try await groups()
-                #expect(!made.isEmpty || !limitsProcesses)
+                #expect(!made.isEmpty || !hasGroups(fixture.provider))
             }
         }
         #expect(try await groups() == "")
@@ -127,7 +162,7 @@ struct LimitTests {
         try await LocalSandboxFixture.use(isolation) { fixture in
             // Only control groups find it without a namespace for processes.
             let isFound =
-                isolation == .bubblewrap || !fixture.provider.warnings.contains { $0.contains("number of processes") }
+                isolation == .bubblewrap || hasGroups(fixture.provider)
             try await fixture.provider.withSandbox(id: "a") { sandbox in
                 let daemon = "(env -i setsid -f sleep \(duration) </dev/null >/dev/null 2>&1 &)"
                 _ = try await sandbox.run(SandboxCommand(daemon))

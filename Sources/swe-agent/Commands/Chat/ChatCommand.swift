@@ -10,7 +10,7 @@ struct ChatCommand: AsyncParsableCommand {
         abstract: "Have small programs written, run and fixed, one task after another.",
         discussion: """
             Type a task in plain words. The model writes a Python program, which runs in a sandbox of its own without \
-            network; if it fails, the model is shown the error and fixes it, three times at most. Each step is recorded: \
+            network, on this machine whatever SANDBOX_TYPE says; if it fails, the model is shown the error and fixes it, three times at most. Each step is recorded: \
             after a crash, --resume goes on where it was.
 
             Exit codes: 0 left, or with --once succeeded; 1 failed; 2 wrong use or settings; 130 interrupted.
