@@ -1,4 +1,5 @@
 internal import Foundation
+internal import NIOCore
 internal import NIOSSL
 
 /// What a request needs to be let in, kept for as long as it is good.
@@ -46,7 +47,10 @@ actor ClusterCredentials {
     /// The context of TLS connections that are not the HTTP client's.
     func sslContext(_ tls: TLSConfiguration) throws -> NIOSSLContext {
         if let context, context.tls.bestEffortEquals(tls) { return context.value }
-        let value = try NIOSSLContext(configuration: tls)
+        var configuration = tls
+        // The server is told of the end of a connection and not waited for: all that was wanted of it has come.
+        configuration.shutdownTimeout = .zero
+        let value = try NIOSSLContext(configuration: configuration)
         context = (tls, value)
         return value
     }

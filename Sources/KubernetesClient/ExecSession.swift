@@ -27,16 +27,16 @@ public struct ExecSession: Sendable {
     }
 
     /// The bytes of input in one frame. Servers take no frame above their own limit, of which 1 MiB is the least known.
-    private static let frameSize = 32 << 10
+    private static let frameSize = 256 << 10
 
     /// Whether the end of input can be told (v5 only). Without it a command that reads to the end never ends.
     public let canCloseInput: Bool
     private let inbound: NIOAsyncChannelInboundStream<WebSocketFrame>
-    private let outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
+    private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
 
     init(
         subprotocol: String, inbound: NIOAsyncChannelInboundStream<WebSocketFrame>,
-        outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
+        outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
     ) {
         canCloseInput = subprotocol == "v5.channel.k8s.io"
         self.inbound = inbound
@@ -44,16 +44,20 @@ public struct ExecSession: Sendable {
     }
 
     /// Writes to the command's standard input; waits while the other side takes nothing.
-    public func write(_ bytes: ByteBuffer) async throws {
-        var bytes = bytes
-        while let piece = bytes.readSlice(length: min(Self.frameSize, bytes.readableBytes)), piece.readableBytes > 0 {
-            try await send(Channel.input, piece)
+    public func write(_ bytes: [UInt8]) async throws {
+        for start in stride(from: 0, to: bytes.count, by: Self.frameSize) {
+            let end = min(start + Self.frameSize, bytes.count)
+            try await send(
+                bytes.withUnsafeBytes {
+                    WebSocketClientFrame.encoded(.binary, channel: Channel.input, .init(rebasing: $0[start..<end]))
+                })
         }
     }
 
     /// Ends the command's standard input, where the protocol can say so.
     public func closeInput() async throws {
-        if canCloseInput { try await send(255, ByteBuffer(bytes: [Channel.input])) }
+        guard canCloseInput else { return }
+        try await send([Channel.input].withUnsafeBytes { WebSocketClientFrame.encoded(.binary, channel: 255, $0) })
     }
 
     /// Hands on what the command writes until it ends. Call it once.
@@ -73,7 +77,7 @@ public struct ExecSession: Sendable {
                     }
                 case .ping:
                     try await outbound.write(
-                        WebSocketFrame(fin: true, opcode: .pong, maskKey: .random(), data: data))
+                        data.withUnsafeReadableBytes { WebSocketClientFrame.encoded(.pong, $0) })
                 case .connectionClose: throw KubernetesError.connectionLost
                 default: break
                 }
@@ -90,13 +94,9 @@ public struct ExecSession: Sendable {
         throw KubernetesError.connectionLost
     }
 
-    private func send(_ channel: UInt8, _ data: ByteBuffer) async throws {
-        var frame = ByteBuffer()
-        frame.reserveCapacity(data.readableBytes + 1)
-        frame.writeInteger(channel)
-        frame.writeImmutableBuffer(data)
+    private func send(_ frame: ByteBuffer) async throws {
         do {
-            try await outbound.write(WebSocketFrame(fin: true, opcode: .binary, maskKey: .random(), data: frame))
+            try await outbound.write(frame)
         } catch {
             try Task.checkCancellation()
             throw KubernetesError.connectionLost

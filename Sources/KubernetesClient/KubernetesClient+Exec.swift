@@ -29,17 +29,7 @@ extension KubernetesClient {
         }
     }
 
-    private struct Connection: Sendable {
-        var channel: NIOAsyncChannel<WebSocketFrame, WebSocketFrame>
-        var subprotocol: String
-    }
-
-    private enum Handshake: Sendable {
-        case upgraded(Connection)
-        case refused(NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>)
-    }
-
-    private func connect(_ uri: String) async throws -> Connection {
+    private func connect(_ uri: String) async throws -> ExecConnection {
         let purpose = "running a command in a pod"
         var isRenewed = false
         while true {
@@ -64,7 +54,7 @@ extension KubernetesClient {
 
     private func handshake(
         _ uri: String, _ current: ClusterCredentials.Current, _ purpose: String
-    ) async throws -> Result<Connection, KubernetesError> {
+    ) async throws -> Result<ExecConnection, KubernetesError> {
         guard let server = URLComponents(string: access.server), let host = server.host else {
             throw KubernetesError(.configuration, "The cluster's server is no URL.")
         }
@@ -87,30 +77,18 @@ extension KubernetesClient {
         let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connectTimeout(.seconds(15))
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20))
         let port = server.port ?? (isSecure ? 443 : 80)
-        let upgrade = try await bootstrap.connect(host: address, port: port) { channel in
+        let prepare = { @Sendable (channel: any Channel) in
             attempt.begin(channel)
             return channel.eventLoop.makeCompletedFuture {
                 if let context {
                     try channel.pipeline.syncOperations.addHandler(
                         NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : name))
                 }
-                let upgrader = NIOTypedWebSocketClientUpgrader<Handshake>(maxFrameSize: 1 << 20) { channel, response in
-                    channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandler(WebSocketKeepAlive())
-                        try channel.pipeline.syncOperations.addHandler(
-                            NIOWebSocketFrameAggregator(
-                                minNonFinalFragmentSize: 0, maxAccumulatedFrameCount: 4096,
-                                maxAccumulatedFrameSize: 16 << 20))
-                        return .upgraded(
-                            Connection(
-                                channel: try NIOAsyncChannel(wrappingChannelSynchronously: channel),
-                                subprotocol: response.headers.first(name: "sec-websocket-protocol") ?? ""))
-                    }
-                }
                 var configuration = NIOUpgradableHTTPClientPipelineConfiguration(
                     upgradeConfiguration: NIOTypedHTTPClientUpgradeConfiguration(
-                        upgradeRequestHead: head, upgraders: [upgrader]
+                        upgradeRequestHead: head, upgraders: [ExecUpgrader()]
                     ) { channel in
                         channel.eventLoop.makeCompletedFuture {
                             .refused(try NIOAsyncChannel(wrappingChannelSynchronously: channel))
@@ -122,6 +100,13 @@ extension KubernetesClient {
                     configuration: configuration)
             }
         }
+        // The cluster's own pods know it by an address, for which nobody has to be asked.
+        let upgrade =
+            if let socket = try? SocketAddress(ipAddress: address, port: port) {
+                try await bootstrap.connect(to: socket, channelInitializer: prepare)
+            } else {
+                try await bootstrap.connect(host: address, port: port, channelInitializer: prepare)
+            }
         // What was made is handed on even if the task is cancelled by now, so that who gets it can close it.
         defer { attempt.end() }
         switch try await withTaskCancellationHandler(operation: upgrade.get, onCancel: attempt.close) {
@@ -152,6 +137,48 @@ extension KubernetesClient {
     }
 }
 
+private struct ExecConnection: Sendable {
+    var channel: NIOAsyncChannel<WebSocketFrame, ByteBuffer>
+    var subprotocol: String
+}
+
+private enum ExecHandshake: Sendable {
+    case upgraded(ExecConnection)
+    case refused(NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>)
+}
+
+/// Makes a connection one of WebSocket's, on which frames come as such and go as bytes of ``WebSocketClientFrame``.
+private struct ExecUpgrader: NIOTypedHTTPClientProtocolUpgrader {
+    /// Its part of the handshake is used; the pipeline that it makes would encode frames a second time.
+    private let handshake = NIOWebSocketClientUpgrader { channel, _ in channel.eventLoop.makeSucceededVoidFuture() }
+
+    var supportedProtocol: String { handshake.supportedProtocol }
+    var requiredUpgradeHeaders: [String] { handshake.requiredUpgradeHeaders }
+
+    func addCustom(upgradeRequestHeaders: inout HTTPHeaders) {
+        handshake.addCustom(upgradeRequestHeaders: &upgradeRequestHeaders)
+    }
+
+    func shouldAllowUpgrade(upgradeResponse: HTTPResponseHead) -> Bool {
+        handshake.shouldAllowUpgrade(upgradeResponse: upgradeResponse)
+    }
+
+    func upgrade(channel: any Channel, upgradeResponse: HTTPResponseHead) -> EventLoopFuture<ExecHandshake> {
+        channel.eventLoop.makeCompletedFuture {
+            let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: 1 << 20)))
+            try pipeline.addHandler(WebSocketKeepAlive())
+            try pipeline.addHandler(
+                NIOWebSocketFrameAggregator(
+                    minNonFinalFragmentSize: 0, maxAccumulatedFrameCount: 4096, maxAccumulatedFrameSize: 16 << 20))
+            return .upgraded(
+                ExecConnection(
+                    channel: try NIOAsyncChannel(wrappingChannelSynchronously: channel),
+                    subprotocol: upgradeResponse.headers.first(name: "sec-websocket-protocol") ?? ""))
+        }
+    }
+}
+
 /// A connection that is being made, which ends when that takes too long: a handshake may never be answered.
 private struct ConnectionAttempt: Sendable {
     private static let timeout = TimeAmount.seconds(30)
@@ -173,8 +200,8 @@ private struct ConnectionAttempt: Sendable {
 /// A command may be silent for hours, and balancers on the way drop connections that are.
 private final class WebSocketKeepAlive: ChannelDuplexHandler {
     typealias InboundIn = WebSocketFrame
-    typealias OutboundIn = WebSocketFrame
-    typealias OutboundOut = WebSocketFrame
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
     private static let period = TimeAmount.seconds(20)
 
@@ -219,7 +246,6 @@ private final class WebSocketKeepAlive: ChannelDuplexHandler {
         // Its silence tells nothing of a server that is not listened to.
         guard isReading else { return }
         asked += 1
-        let frame = WebSocketFrame(fin: true, opcode: .ping, maskKey: .random(), data: ByteBuffer())
-        context.writeAndFlush(wrapOutboundOut(frame), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(WebSocketClientFrame.encoded(.ping)), promise: nil)
     }
 }

@@ -24,7 +24,7 @@ struct BoundedOutput: Sendable {
     var omittedBytes: Int { dropped + max(tail.count - tailLimit, 0) }
 
     /// All that was kept.
-    var bytes: [UInt8] { head + tail.suffix(tailLimit) }
+    var bytes: [UInt8] { tail.isEmpty ? head : head + tail.suffix(tailLimit) }
 
     /// What was kept as text, invalid UTF-8 repaired, with a line in the middle that states the cut.
     var text: String {

@@ -76,6 +76,15 @@ enum ShellScript {
         __swe_answer() {
             builtin printf '\x1e%s%s\0' "$1" "$2" >&2
         }
+        # Whether dd takes a number of bytes. head does everywhere, and no more than 8 KiB at a time.
+        __swe_can_count() {
+            if [[ -z ${__swe_counts-} ]]; then
+                __swe_counts=no
+                command -p dd iflag=fullblock,count_bytes status=none count=0 </dev/null >/dev/null 2>&1 3>&- 4<&- &&
+                    __swe_counts=yes
+            fi
+            [[ $__swe_counts = yes ]]
+        }
         __swe_read() {
             local -; set +eux
             local code=ok
@@ -83,6 +92,8 @@ enum ShellScript {
             if [[ -d $2 ]]; then code=directory
             elif [[ ! -e $2 ]]; then code=missing
             elif [[ ! -f $2 ]]; then code=special
+            elif __swe_can_count; then
+                command -p dd bs=64k iflag=fullblock,count_bytes status=none count="$3" <"$2" >&2 3>&- 4<&- || code=failed
             else command -p head -c "$3" <"$2" >&2 3>&- 4<&- || code=failed
             fi
             __swe_answer "$1" "$code"

@@ -47,7 +47,7 @@ extension ClusterServer {
                 group.addTask {
                     defer { bytes.finish() }
                     for try await frame in inbound {
-                        var data = frame.unmaskedData
+                        var data = frame.plainData
                         switch frame.opcode {
                         case .binary, .text:
                             let channel = data.readInteger(as: UInt8.self)
@@ -102,18 +102,48 @@ private actor ExecOutput {
     }
 
     func send(_ stream: UInt8, _ data: [UInt8]) async {
+        var written: EventLoopFuture<Void>?
         for start in stride(from: 0, to: max(data.count, 1), by: 32_768) {
-            let part = data[start..<min(start + 32_768, data.count)]
-            if let cut, sent + part.count >= cut {
+            var part = data[start..<min(start + 32_768, data.count)]
+            let isCut = cut.map { sent + part.count >= $0 } ?? false
+            if isCut, let cut { part = part.prefix(cut - sent) }
+            sent += part.count
+            var bytes = connection.allocator.buffer(capacity: part.count + 1 + Self.roomForHeader)
+            bytes.moveWriterIndex(forwardBy: Self.roomForHeader)
+            bytes.moveReaderIndex(forwardBy: Self.roomForHeader)
+            bytes.writeInteger(stream)
+            bytes.writeBytes(part)
+            written = connection.write(WebSocketFrame(fin: true, opcode: .binary, data: bytes))
+            if isCut {
+                connection.flush()
                 connection.close(promise: nil)
                 return
             }
-            sent += part.count
-            var bytes = connection.allocator.buffer(capacity: part.count + 1)
-            bytes.writeInteger(stream)
-            bytes.writeBytes(part)
-            // Waited for each time, as a loop that always has something to write comes to no reading.
-            try? await connection.writeAndFlush(WebSocketFrame(fin: true, opcode: .binary, data: bytes))
         }
+        connection.flush()
+        // Waited for each time, as a loop that always has something to write comes to no reading.
+        try? await written?.get()
+    }
+
+    /// Of a frame. What stands in one buffer with its header becomes one record of TLS and not two.
+    private static let roomForHeader = 14
+}
+
+extension WebSocketFrame {
+    /// The bytes without their mask. NIO's `unmaskedData` takes them one by one.
+    fileprivate var plainData: ByteBuffer {
+        guard let maskKey else { return data }
+        var data = data
+        data.withUnsafeMutableReadableBytes { bytes in
+            let key = (0..<8).map { maskKey[$0 % 4] }
+            let word = key.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }
+            let inWords = bytes.count & ~7
+            for offset in stride(from: 0, to: inWords, by: 8) {
+                let masked = bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+                bytes.storeBytes(of: masked ^ word, toByteOffset: offset, as: UInt64.self)
+            }
+            for offset in inWords..<bytes.count { bytes[offset] ^= key[offset & 7] }
+        }
+        return data
     }
 }

@@ -11,7 +11,8 @@ extension ClusterServer {
     ) async throws {
         let selector = Self.selector(query)
         switch (method, path.first, path.dropFirst().first) {
-        case (.GET, nil, nil) where query["watch"] == "true": try await watch(query, selector, out)
+        case (.GET, nil, nil) where query["watch"] == "true":
+            try await watch(state, "pods", ("Pod", "v1"), query, selector, out)
         case (.GET, nil, nil):
             let list = await state.list(selector)
             try await answer(
@@ -71,44 +72,6 @@ extension ClusterServer {
             (name == nil || object["metadata"]?["name"]?.string == name)
                 && (label.count < 2 || object["metadata"]?["labels"]?[label[0]]?.string == label[1])
         }
-    }
-
-    private func watch(
-        _ query: [String: String], _ selector: @escaping @Sendable (ManifestValue) -> Bool, _ out: Writer
-    ) async throws {
-        try await out.write(
-            .head(HTTPResponseHead(version: .http1_1, status: .ok, headers: ["content-type": "application/json"])))
-        let version = query["resourceVersion"].flatMap { Int($0) }
-        if let watch = await state.watch(after: version) {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                if let seconds = query["timeoutSeconds"].flatMap({ Int($0) }) {
-                    group.addTask {
-                        try await Task.sleep(for: .seconds(seconds))
-                        await state.endWatch(watch.number)
-                    }
-                }
-                for await event in watch.events {
-                    if event.type == "BOOKMARK" {
-                        guard query["allowWatchBookmarks"] == "true" else { continue }
-                    } else if !selector(event.object) {
-                        continue
-                    }
-                    try await Self.write(["type": .string(event.type), "object": event.object], out)
-                }
-                group.cancelAll()
-            }
-        } else {
-            let status: ManifestValue = [
-                "kind": "Status", "apiVersion": "v1", "metadata": [:], "status": "Failure", "code": 410,
-                "reason": "Expired", "message": .string("too old resource version: \(version ?? 0)"),
-            ]
-            try await Self.write(["type": "ERROR", "object": status], out)
-        }
-        try await out.write(.end(nil))
-    }
-
-    private static func write(_ event: ManifestValue, _ out: Writer) async throws {
-        try await out.write(.body(ByteBuffer(bytes: try JSONEncoder().encode(event) + Data("\n".utf8))))
     }
 
     /// What of the restricted pod-security standard a pod breaks.

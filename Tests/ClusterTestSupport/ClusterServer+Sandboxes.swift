@@ -14,7 +14,8 @@ extension ClusterServer {
         await state.note("\(query["watch"] == "true" ? "WATCH" : method.rawValue) \(kind.rawValue)")
         switch (method, name) {
         case (.GET, nil) where query["watch"] == "true":
-            try await watch(kind, selector, after: Int(query["resourceVersion"] ?? "") ?? 0, sandboxes, out)
+            let type = (kind.objectKind, "\(kind.group)/v1beta1")
+            try await watch(sandboxes, kind.rawValue, type, query, selector, out)
         case (.GET, nil):
             let list = await sandboxes.list(kind, selector)
             try await answer(
@@ -48,18 +49,5 @@ extension ClusterServer {
 
     private func notFound(_ kind: SandboxController.Kind, _ name: String, _ out: Writer) async throws {
         try await fail(404, "NotFound", "\(kind.rawValue).\(kind.group) \"\(name)\" not found", out)
-    }
-
-    private func watch(
-        _ kind: SandboxController.Kind, _ selector: @Sendable (ManifestValue) -> Bool, after version: Int,
-        _ sandboxes: SandboxController, _ out: Writer
-    ) async throws {
-        let headers: HTTPHeaders = ["content-type": "application/json"]
-        try await out.write(.head(HTTPResponseHead(version: .http1_1, status: .ok, headers: headers)))
-        for await event in await sandboxes.watch(after: version) where event.kind == kind && selector(event.object) {
-            let line = try JSONEncoder().encode(["type": .string(event.type), "object": event.object] as ManifestValue)
-            try await out.write(.body(ByteBuffer(bytes: line + Data("\n".utf8))))
-        }
-        try await out.write(.end(nil))
     }
 }

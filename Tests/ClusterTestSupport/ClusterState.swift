@@ -2,24 +2,12 @@ import Foundation
 import KubernetesClient
 
 /// The objects of a test cluster, and everyone who watches them.
-public actor ClusterState {
-    struct Event: Sendable {
-        var type: String
-        var object: ManifestValue
-        var version: Int
-    }
-
+public actor ClusterState: WatchedObjects {
     private let folder: String
     private let starts: AsyncStream<TestPod>.Continuation
-    private var version = 1
+    private var log = WatchLog()
     private var pods: [String: ManifestValue] = [:]
     private var running: [String: TestPod] = [:]
-    private var watchers: [Int: AsyncStream<Event>.Continuation] = [:]
-    /// How many watches there have been.
-    public private(set) var watchesBegun = 0
-    /// Events from this version on are remembered.
-    private var history: [Event] = []
-    private var forgottenUntil = 0
     private var images: [String: String] = [:]
     /// The requests so far that were let in, as `METHOD resource`.
     public private(set) var requests: [String] = []
@@ -53,29 +41,26 @@ public actor ClusterState {
 
     public var podNames: [String] { pods.keys.sorted() }
 
-    /// Has pods with this image wait for this reason for ever.
+    /// Has pods with this image wait for this reason, for ever or until the image is allowed.
     public func refuse(image: String, reason: String) { images[image] = reason }
 
-    /// Forgets what has happened and ends all watches, as a server does whose storage is compacted.
-    public func forgetHistory() {
-        forgottenUntil = version
-        history = []
-        endAllWatches()
+    /// Has the pods start that wait with this image.
+    public func allow(image: String) {
+        images[image] = nil
+        for (name, pod) in pods where running[name] == nil && Self.image(of: pod) == image { start(name, pod) }
     }
+
+    /// How many watches there have been.
+    public var watchesBegun: Int { log.watchesBegun }
+
+    /// Forgets what has happened and ends all watches, as a server does whose storage is compacted.
+    public func forgetHistory() { log.forget() }
 
     /// Ends all watches, as a server may at any time.
-    public func endAllWatches() {
-        for number in watchers.keys { endWatch(number) }
-    }
+    public func endAllWatches() { log.endAll() }
 
     /// Tells all who watch, and want to know, how far they have seen.
-    public func sendBookmarks() {
-        let bookmark = Event(
-            type: "BOOKMARK",
-            object: ["kind": "Pod", "apiVersion": "v1", "metadata": ["resourceVersion": .string("\(version)")]],
-            version: version)
-        for watcher in watchers.values { watcher.yield(bookmark) }
-    }
+    public func sendBookmarks() { log.sendBookmarks() }
 
     /// Has the cluster end a pod, as an eviction does.
     public func evict(_ name: String, reason: String) async {
@@ -89,7 +74,7 @@ public actor ClusterState {
     func end() async {
         for pod in running.values { await pod.kill() }
         starts.finish()
-        for watcher in watchers.values { watcher.finish() }
+        log.endAll()
     }
 
     func note(_ request: String) { requests.append(request) }
@@ -99,7 +84,7 @@ public actor ClusterState {
     func process(_ pod: String) -> TestPod? { running[pod] }
 
     func list(_ selector: (ManifestValue) -> Bool) -> (items: [ManifestValue], version: Int) {
-        (pods.values.filter(selector), version)
+        (pods.values.filter(selector), log.version)
     }
 
     /// `nil` where the name is taken.
@@ -113,7 +98,7 @@ public actor ClusterState {
         object["status"] = ["phase": "Pending"]
         pods[name] = object
         change(name, "ADDED") { _ in }
-        let image = object["spec"]?["containers"]?.list?.first?["image"]?.string ?? ""
+        let image = Self.image(of: object)
         if let reason = images[image] {
             change(name) {
                 $0["status"]?["containerStatuses"] = [
@@ -124,11 +109,19 @@ public actor ClusterState {
                 ]
             }
         } else {
-            let pod = TestPod(name: name, folder: "\(folder)/\(UUID().uuidString)", manifest: object)
-            running[name] = pod
-            starts.yield(pod)
+            start(name, object)
         }
         return pods[name]
+    }
+
+    private func start(_ name: String, _ object: ManifestValue) {
+        let pod = TestPod(name: name, folder: "\(folder)/\(UUID().uuidString)", manifest: object)
+        running[name] = pod
+        starts.yield(pod)
+    }
+
+    private static func image(of pod: ManifestValue) -> String {
+        pod["spec"]?["containers"]?.list?.first?["image"]?.string ?? ""
     }
 
     func delete(_ name: String) async -> ManifestValue? {
@@ -160,26 +153,13 @@ public actor ClusterState {
     private func change(_ name: String, _ type: String = "MODIFIED", _ body: (inout ManifestValue) -> Void) {
         guard var object = pods[name] else { return }
         body(&object)
-        version += 1
-        object["metadata"]?["resourceVersion"] = .string(String(version))
+        log.note(type, "pods", &object)
         pods[name] = object
-        let event = Event(type: type, object: object, version: version)
-        history.append(event)
-        for watcher in watchers.values { watcher.yield(event) }
     }
 
-    /// The events after a version, or from now on; `nil` where they are forgotten.
-    func watch(after: Int?) -> (number: Int, events: AsyncStream<Event>)? {
-        let after = after ?? version
-        guard after >= forgottenUntil else { return nil }
-        let (stream, continuation) = AsyncStream.makeStream(of: Event.self)
-        for event in history where event.version > after { continuation.yield(event) }
-        watchesBegun += 1
-        let number = watchesBegun
-        watchers[number] = continuation
-        continuation.onTermination = { _ in Task { await self.endWatch(number) } }
-        return (number, stream)
+    func watch(after: Int?) -> (number: Int, events: AsyncStream<WatchLog.Event>)? {
+        log.watch(after: after) { number in Task { await self.endWatch(number) } }
     }
 
-    func endWatch(_ number: Int) { watchers.removeValue(forKey: number)?.finish() }
+    func endWatch(_ number: Int) { log.end(number) }
 }

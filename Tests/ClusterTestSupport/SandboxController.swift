@@ -5,7 +5,7 @@ public import KubernetesClient
 ///
 /// A sandbox has a pod, which is made again where it goes; it is ready when its pod is. A claim gets a sandbox that waits in
 /// a pool, or a new one of the pool's template. Whatever is deleted takes with it what was made for it.
-public actor SandboxController {
+public actor SandboxController: WatchedObjects {
     enum Kind: String, CaseIterable {
         case sandboxes, sandboxclaims, sandboxtemplates, sandboxwarmpools
 
@@ -18,13 +18,14 @@ public actor SandboxController {
         }
 
         var group: String { self == .sandboxes ? "agents.x-k8s.io" : "extensions.agents.x-k8s.io" }
-    }
-
-    struct Event: Sendable {
-        var type: String
-        var kind: Kind
-        var object: ManifestValue
-        var version: Int
+        var objectKind: String {
+            switch self {
+            case .sandboxes: "Sandbox"
+            case .sandboxclaims: "SandboxClaim"
+            case .sandboxtemplates: "SandboxTemplate"
+            case .sandboxwarmpools: "SandboxWarmPool"
+            }
+        }
     }
 
     private static let poolLabel = "agents.x-k8s.io/pool"
@@ -32,9 +33,7 @@ public actor SandboxController {
     private let cluster: ClusterState
     private let violation: @Sendable (ManifestValue) -> String?
     private var objects: [Kind: [String: ManifestValue]] = [:]
-    private var version = 0
-    private var history: [Event] = []
-    private var watchers: [Int: AsyncStream<Event>.Continuation] = [:]
+    private var log = WatchLog()
     private var count = 0
     /// The claims that are being given a sandbox.
     private var binding: Set<String> = []
@@ -54,6 +53,8 @@ public actor SandboxController {
     public var readySandboxNames: [String] {
         objects[.sandboxes, default: [:]].filter { Self.isReady($0.value) }.keys.sorted()
     }
+    /// How many watches there have been.
+    public var watchesBegun: Int { log.watchesBegun }
     public var claimNames: [String] { objects[.sandboxclaims, default: [:]].keys.sorted() }
 
     /// Makes a template and a pool with pods of it that wait.
@@ -81,12 +82,18 @@ public actor SandboxController {
         }
     }
 
+    /// Forgets what has happened and ends all watches, as a server does whose storage is compacted.
+    public func forgetHistory() { log.forget() }
+
+    /// Tells all who watch, and want to know, how far they have seen.
+    public func sendBookmarks() { log.sendBookmarks() }
+
     // MARK: - Objects
 
     func get(_ kind: Kind, _ name: String) -> ManifestValue? { objects[kind]?[name] }
 
     func list(_ kind: Kind, _ selector: (ManifestValue) -> Bool) -> (items: [ManifestValue], version: Int) {
-        (objects[kind, default: [:]].values.filter(selector), version)
+        (objects[kind, default: [:]].values.filter(selector), log.version)
     }
 
     /// `nil` where the name is taken.
@@ -138,25 +145,15 @@ public actor SandboxController {
     ) {
         guard var object = objects[kind]?[name] else { return }
         body(&object)
-        version += 1
-        object["metadata"]?["resourceVersion"] = .string(String(version))
+        log.note(type, kind.rawValue, &object)
         objects[kind]?[name] = object
-        let event = Event(type: type, kind: kind, object: object, version: version)
-        history.append(event)
-        for watcher in watchers.values { watcher.yield(event) }
     }
 
-    func watch(after: Int) -> AsyncStream<Event> {
-        let (stream, continuation) = AsyncStream.makeStream(of: Event.self)
-        for event in history where event.version > after { continuation.yield(event) }
-        count += 1
-        let number = count
-        watchers[number] = continuation
-        continuation.onTermination = { _ in Task { await self.forget(number) } }
-        return stream
+    func watch(after: Int?) -> (number: Int, events: AsyncStream<WatchLog.Event>)? {
+        log.watch(after: after) { number in Task { await self.endWatch(number) } }
     }
 
-    private func forget(_ number: Int) { watchers[number] = nil }
+    func endWatch(_ number: Int) { log.end(number) }
 
     // MARK: - The controller
 

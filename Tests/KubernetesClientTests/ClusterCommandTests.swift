@@ -82,7 +82,7 @@ struct ClusterCommandTests {
             let sink = Sink(repeating: block)
             let outcome = try await client.exec("a", container: "main", ["cat"], hasInput: true) { session in
                 async let written: Void = {
-                    for _ in 0..<(size / block.count) { try await session.write(ByteBuffer(bytes: block)) }
+                    for _ in 0..<(size / block.count) { try await session.write(block) }
                     try await session.closeInput()
                 }()
                 let outcome = try await session.receive { await sink.take($0) }

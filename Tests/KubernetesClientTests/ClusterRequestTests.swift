@@ -4,7 +4,7 @@ import KubernetesClient
 import Testing
 
 /// Requests and watches on days when the server is busy, forgets, breaks off, or refuses.
-@Suite(.enabled(if: TestCluster.isPossible, "bubblewrap, nsenter and openssl are there"))
+@Suite(.enabled(if: TestCluster.isPossible, "bubblewrap, nsenter and openssl are there"), .timeLimit(.minutes(4)))
 struct ClusterRequestTests {
     /// A pod that does nothing and may be made.
     static func pod(_ name: String, command: [String] = ["sleep", "1000000"]) -> ManifestValue {

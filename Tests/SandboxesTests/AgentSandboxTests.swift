@@ -139,6 +139,36 @@ struct AgentSandboxTests {
         }
     }
 
+    /// What has expired is listed anew; where a bookmark told how far it is, it has not.
+    @Test(.timeLimit(.minutes(4)), arguments: [PodSandboxSettings.Origin.sandboxes, .warmPool(pool)], [false, true])
+    func aWatchThatEndsBeforeTheSandboxIsReadyGoesOn(origin: PodSandboxSettings.Origin, hasBookmark: Bool) async throws
+    {
+        try await Self.use(origin) { cluster, sandboxes, provider in
+            let sandboxes = try #require(sandboxes)
+            try await Self.addPool(to: sandboxes, replicas: 0)
+            let image = origin == .sandboxes ? "worker" : "your-registry/swe-agent-worker:latest"
+            await cluster.state.refuse(image: image, reason: "ContainerCreating")
+            let resource = origin == .sandboxes ? "sandboxes" : "sandboxclaims"
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await provider.withSandbox(id: "a") { try await $0.start() } }
+                // The pod is watched as soon as its name is known; then one watch of the object is left.
+                while await cluster.state.watchesBegun < 2 { try await Task.sleep(for: .milliseconds(2)) }
+                while await sandboxes.watchesBegun == 0 { try await Task.sleep(for: .milliseconds(2)) }
+                let lists = await cluster.state.requestCounts["GET \(resource)"] ?? 0
+                // Of this the watch sees nothing.
+                await sandboxes.addPool("another", template: [:], replicas: 0)
+                if hasBookmark { await sandboxes.sendBookmarks() }
+                let begun = await sandboxes.watchesBegun
+                await sandboxes.forgetHistory()
+                while await sandboxes.watchesBegun == begun { try await Task.sleep(for: .milliseconds(2)) }
+                let more = await (cluster.state.requestCounts["GET \(resource)"] ?? 0) - lists
+                #expect(more == (hasBookmark ? 0 : 1))
+                await cluster.state.allow(image: image)
+                try await group.waitForAll()
+            }
+        }
+    }
+
     @Test func aPoolThatIsMissingIsSaid() async throws {
         try await Self.use(.warmPool("none")) { cluster, sandboxes, _ in
             try await cluster.withClient { client in

@@ -6,6 +6,7 @@ import Sandboxes
 
 /// Measures sandboxes in pods against the test cluster, which runs in a process of its own.
 ///
+/// `ClusterBenchmark memory exec task transfers` measures all there is, and `ClusterBenchmark exec` some of it.
 /// `ClusterBenchmark serve` is that process: it tells the path of its kubeconfig, answers each line `report` with what was
 /// asked of it so far, and ends with its input.
 @main
@@ -96,16 +97,18 @@ enum ClusterBenchmark {
         let folder = FileManager.default.temporaryDirectory.appending(path: "cluster-benchmark-\(UUID().uuidString)")
             .path(percentEncoded: false)
         defer { try? FileManager.default.removeItem(atPath: folder) }
+        let chosen = CommandLine.arguments.dropFirst()
+        @Sendable func isChosen(_ figure: String) -> Bool { chosen.isEmpty || chosen.contains(figure) }
         print("| figure | measured | to reach |\n| --- | ---: | ---: |")
         try await KubernetesClient.withClient(access) { client in
             let provider = try PodSandboxProvider(
                 client: client, settings: PodSandboxSettings(image: "worker"), state: folder + "/state",
                 logger: Logger(label: "benchmark"))
             // First, while this process is as small as a service that has just begun.
-            try await manyPods(provider)
-            try await roundTrips(client, provider, server)
-            try await task(provider, server, folder)
-            try await transfers(client, provider)
+            if isChosen("memory") { try await manyPods(provider) }
+            if isChosen("exec") { try await roundTrips(client, provider, server) }
+            if isChosen("task") { try await task(provider, server, folder) }
+            if isChosen("transfers") { try await transfers(client, provider) }
         }
     }
 
@@ -194,11 +197,9 @@ enum ClusterBenchmark {
             var (uploads, downloads, streams): ([Double], [Double], [Double]) = ([], [], [])
             for _ in 1...5 {
                 uploads.append(try await time { try await sandbox.writeFile("/tmp/file", contents) })
-                downloads.append(
-                    try await time {
-                        let read = try await sandbox.readFile("/tmp/file", limit: size)
-                        guard read == contents else { throw SandboxError(.failed, "the file came back wrong") }
-                    })
+                var read: [UInt8] = []
+                downloads.append(try await time { read = try await sandbox.readFile("/tmp/file", limit: size) })
+                guard read == contents else { throw SandboxError(.failed, "the file came back wrong") }
                 streams.append(
                     try await time {
                         _ = try await client.exec(

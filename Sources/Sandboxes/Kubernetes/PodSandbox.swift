@@ -116,10 +116,16 @@ actor PodSandbox: ShellSandbox {
             return try await writeFileThroughShell(path, contents)
         }
         try check(path)
+        // head takes 8 KiB at a time, and with that as long as the network; not every dd can be told the number of bytes.
         let script = """
             if [ -d "$0" ]; then exit 21; fi
             if [ -e "$0" ] && [ ! -f "$0" ]; then exit 22; fi
-            mkdir -p -- "$2" && head -c "$1" >"$0"
+            mkdir -p -- "$2" || exit
+            if dd iflag=fullblock,count_bytes status=none count=0 </dev/null >/dev/null 2>&1; then
+                dd bs=64k iflag=fullblock,count_bytes status=none count="$1" >"$0"
+            else
+                head -c "$1" >"$0"
+            fi
             """
         let parent = (absolute(path) as NSString).deletingLastPathComponent
         let ending = try await turnstile.take {

@@ -155,7 +155,7 @@ struct PodScripts: Sendable {
     private func write(_ input: Input, to session: ExecSession) async throws {
         switch input {
         case .none: break
-        case .bytes(let bytes): try await session.write(ByteBuffer(bytes: bytes))
+        case .bytes(let bytes): try await session.write(bytes)
         case .files(let files):
             for file in files {
                 let descriptor = try SystemPackage.FileDescriptor.open(FilePath(file), .readOnly, options: .closeOnExec)
@@ -165,7 +165,7 @@ struct PodScripts: Sendable {
                         count = try descriptor.read(into: UnsafeMutableRawBufferPointer(buffer))
                     }
                     if part.isEmpty { break }
-                    try await session.write(ByteBuffer(bytes: part))
+                    try await session.write(part)
                 }
             }
         }

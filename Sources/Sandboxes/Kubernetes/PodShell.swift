@@ -85,7 +85,7 @@ actor PodShell {
         while case .new = state { await change() }
         if case .running(let session) = state {
             // Where the shell ends before it has read all, its end is noticed below.
-            _ = try? await session.write(ByteBuffer(bytes: exchange.words))
+            _ = try? await session.write(exchange.words)
         }
         while true {
             if let reply = self.exchange?.reply(shellEnding: ending) { return reply }
