@@ -102,6 +102,7 @@ public struct HostCommand: Sendable {
                 output: .sequence,
                 error: .sequence
             ) { execution in
+                _ = BackgroundPriority.give(to: execution.processIdentifier.value)
                 async let output = head(of: execution.standardOutput)
                 async let errorOutput = head(of: execution.standardError)
                 if let input {

@@ -168,7 +168,20 @@ public struct LocalSandboxProvider: SandboxProvider {
         try place.beginUse()
         defer { place.endUse() }
         let group = try makeGroup(of: place)
-        defer { groups?.remove(place.groupName) }
+        do {
+            let result = try await withSandbox(in: place, wasInUse: wasInUse, group: group, body)
+            await removeGroup(of: place)
+            return result
+        } catch {
+            await removeGroup(of: place)
+            throw error
+        }
+    }
+
+    private func withSandbox<Result: Sendable>(
+        in place: LocalSandboxPlace, wasInUse: Bool, group: ControlGroup.Files,
+        _ body: @Sendable (any Sandbox) async throws -> Result
+    ) async throws -> Result {
         // A service that was killed cannot have cleaned up after itself, and bubblewrap, which ends with its parent, does
         // not notice one that ended before it began.
         if wasInUse { ProcessSweep.ofKilledService(marker: place.marker, group: group).killAll() }
@@ -207,7 +220,7 @@ public struct LocalSandboxProvider: SandboxProvider {
     public func remove(id: String) async throws {
         let place = try place(of: id)
         if place.isInUse { ProcessSweep.ofKilledService(marker: place.marker).killAll() }
-        groups?.remove(place.groupName)
+        await removeGroup(of: place)
         try await place.remove()
     }
 
@@ -217,6 +230,17 @@ public struct LocalSandboxProvider: SandboxProvider {
 
     private func makeGroup(of place: LocalSandboxPlace) throws -> ControlGroup.Files {
         try groups?.make(place.groupName, limits: limits) ?? ControlGroup.Files()
+    }
+
+    private func removeGroup(of place: LocalSandboxPlace) async {
+        guard let groups, !groups.remove(place.groupName) else { return }
+        // A task of its own that is waited for: a cancelled one could not wait.
+        await Task {
+            for _ in 0..<100 {
+                try? await Task.sleep(for: .milliseconds(20))
+                if groups.remove(place.groupName) { return }
+            }
+        }.value
     }
 
     private func launch(

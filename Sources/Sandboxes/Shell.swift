@@ -19,6 +19,8 @@ actor Shell {
     private var isKilled = false
     /// The first process of the sandbox's process namespace, as the host numbers it.
     private var namespaceRoot: pid_t?
+    private var isReady = false
+    private var hasPriority = false
     /// What came on descriptor 2 outside of an exchange: why the shell could not start.
     private var messages = BoundedOutput(limit: 4096)
     /// Who waits for a new state or the end of an exchange.
@@ -54,7 +56,6 @@ actor Shell {
                 try await answers
             }
             exitCode = result.terminationStatus.shellCode
-            await killRemains(of: result.processIdentifier.value)
         } catch {
             await note("\(error)")
         }
@@ -75,6 +76,13 @@ actor Shell {
             try Task.checkCancellation()
             throw SandboxError(.failed, "The sandbox's shell could not start: \(messages.text)")
         }
+        isReady = true
+    }
+
+    private func givePriority() {
+        // Until it is ready it may begin another session.
+        guard isReady, !hasPriority, case .running(_, let process) = state else { return }
+        hasPriority = BackgroundPriority.give(to: namespaceRoot ?? process)
     }
 
     /// Says something to the shell and waits for the answer, or for the end of the shell.
@@ -82,6 +90,7 @@ actor Shell {
         self.exchange = exchange
         defer { self.exchange = nil }
         while isBeforeRunning { await change() }
+        givePriority()
         if case .running(let writer, _) = state {
             // Where the shell ends before it has read all, its end is noticed below.
             _ = try? await writer.write(exchange.words)
@@ -135,11 +144,19 @@ actor Shell {
     /// Kills what a shell left that ended by itself; in a namespace the kernel has done that.
     private func killRemains(of process: pid_t) {
         if let marker = launch.helpers { ProcessSweep(marker: marker, leader: process).killAll() }
-        guard case .marker(let marker) = launch.containment, !isKilled else { return }
-        ProcessSweep(marker: marker, leader: process, group: launch.group).killAll()
+        switch launch.containment {
+        case .namespace:
+            // A bwrap that ends while it makes the namespace, such as when nobody reads what it tells any more, leaves its
+            // child waiting for it, still in the process group.
+            Foundation.kill(-process, SIGKILL)
+        case .marker(let marker):
+            guard !isKilled else { return }
+            ProcessSweep(marker: marker, leader: process, group: launch.group).killAll()
+        }
     }
 
     private func end(exitCode: Int?) {
+        if case .running(_, let process) = state { killRemains(of: process) }
         change(to: .ended(ShellEnding(exitCode: isKilled ? nil : exitCode)))
     }
 

@@ -27,7 +27,7 @@ struct ControlGroupTests {
         try FileManager.default.createDirectory(atPath: group, withIntermediateDirectories: false)
         defer {
             try? Data("1".utf8).write(to: URL(filePath: group + "/cgroup.kill"))
-            rmdir(group + "/swe-agent-service")
+            for part in ["/swe-agent-service", "/swe-agent-sandboxes"] { rmdir(group + part) }
             while rmdir(group) != 0, errno == EBUSY { usleep(1000) }
         }
         return try await withFolder { folder in
@@ -42,7 +42,8 @@ struct ControlGroupTests {
                 ]),
                 environment: Program.environment([:]), workingDirectory: FilePath(folder), input: .none,
                 output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
-            let groups = try FileManager.default.contentsOfDirectory(atPath: group).filter { $0.hasPrefix("swe-agent") }
+            let groups = try FileManager.default.subpathsOfDirectory(atPath: group)
+                .filter { ($0 as NSString).lastPathComponent.hasPrefix("swe-agent") }
             return (
                 Program.Outcome(
                     exitCode: result.terminationStatus.code, output: result.standardOutput,
@@ -56,7 +57,7 @@ struct ControlGroupTests {
         #expect(outcome.exitCode == 0, "\(outcome)")
         #expect(!outcome.errors.contains("is limited for each process"), "\(outcome.errors)")
         // Nothing of the task is left.
-        #expect(groups == ["swe-agent-service"])
+        #expect(Set(groups) == ["swe-agent-service", "swe-agent-sandboxes"])
     }
 
     @Test func whereOthersAreInTheGroupALineSaysSo() async throws {

@@ -52,6 +52,37 @@ struct BubblewrapTests {
         }
     }
 
+    /// As the real one does that gets a SIGPIPE while it tells of its child, which then waits for it for ever.
+    @Test func nothingIsLeftOfABwrapThatEndsTooEarly() async throws {
+        let files = FileManager.default
+        let random = UInt64.random(in: 100_000_000...999_999_999)
+        let duration = "1\(random)"
+        let directory = NSTemporaryDirectory() + "sandboxes-\(random)"
+        try files.createDirectory(atPath: directory + "/bin", withIntermediateDirectories: true)
+        defer { try? files.removeItem(atPath: directory) }
+        let script = """
+            #!/bin/sh
+            test -e '\(directory)/broken' || PATH=/usr/local/bin:/usr/bin:/bin exec bwrap "$@"
+            sleep \(duration) &
+            """
+        #expect(
+            files.createFile(
+                atPath: directory + "/bin/bwrap", contents: Data(script.utf8), attributes: [.posixPermissions: 0o755]))
+        let provider = try await LocalSandboxProvider(
+            root: directory + "/workspaces", settings: LocalSandboxSettings(isolation: .bubblewrap),
+            hostEnvironment: ["PATH": "\(directory)/bin:/usr/bin:/bin"])
+        #expect(files.createFile(atPath: directory + "/broken", contents: nil))
+        await #expect(throws: SandboxError.self) {
+            try await provider.withSandbox(id: "a") { try await $0.run(SandboxCommand("true")) }
+        }
+        // What was killed takes a moment.
+        let end = ContinuousClock.now + .seconds(10)
+        while !LocalSandboxFixture.processes(with: duration).isEmpty, .now < end {
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        #expect(LocalSandboxFixture.processes(with: duration) == [])
+    }
+
     @Test func aWorkspaceMayBeBelowTmp() async throws {
         let directory = NSTemporaryDirectory() + "sandboxes-" + String(UInt64.random(in: .min ... .max), radix: 16)
         defer { try? FileManager.default.removeItem(atPath: directory) }

@@ -53,6 +53,16 @@ import Testing
         #expect(try await sh("exit 4", input: bytes + bytes).exitCode == 4)
     }
 
+    @Test func givesWayToTheService() async throws {
+        // The priority is given before the input.
+        let outcome = try await sh("read -r line; nice; cat /proc/self/autogroup || :", input: Array("go\n".utf8))
+        #expect(outcome.output.hasPrefix("10\n"))
+        // Others than root may change only some groups a second.
+        if getuid() == 0, outcome.output.contains("autogroup") {
+            #expect(outcome.output.hasSuffix(" nice 10\n"), "\(outcome.output)")
+        }
+    }
+
     @Test func boundsTheOutput() async throws {
         let outcome = try await sh("head -c 5000000 /dev/zero; echo done >&2", outputLimit: 1000)
         #expect(outcome.stdout.count == 1000)

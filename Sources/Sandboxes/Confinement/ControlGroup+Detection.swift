@@ -25,11 +25,15 @@ extension ControlGroup {
                 reason = error.reason
             }
         }
-        let parents = Controller.allCases.compactMap { controller in places[controller.name].map { (controller, $0) } }
-        let group = ControlGroup(
-            parents: Dictionary(uniqueKeysWithValues: parents).filter { access($0.value, W_OK) == 0 }, isUnified: false)
+        var parents: [Controller: String] = [:]
+        for controller in Controller.allCases {
+            guard let place = places[controller.name] else { continue }
+            reason = "the service may not make control groups in \(place)"
+            guard access(place, W_OK) == 0 else { continue }
+            parents[controller] = controller == .processors ? allSandboxes(in: place) : place
+        }
+        let group = ControlGroup(parents: parents, isUnified: false)
         if !group.controllers.isEmpty, group.works { return group }
-        if let place = parents.first?.1 { reason = "the service may not make control groups in \(place)" }
         throw Unavailable(reason: reason)
     }
 
@@ -89,14 +93,26 @@ extension ControlGroup {
             guard mkdir(service, 0o755) == 0 || errno == EEXIST, write("\(getpid())", to: "\(service)/cgroup.procs")
             else { throw Unavailable(reason: "the service may not move to the control group \(service)") }
         }
+        guard let all = allSandboxes(in: directory) else {
+            throw Unavailable(reason: "the service may not make control groups in \(directory)")
+        }
         // One by one: one may be refused where others are not.
-        let enabled = wanted.filter { write("+\($0.name)", to: "\(directory)/cgroup.subtree_control") }
+        let enabled = wanted.filter { controller in
+            [directory, all].allSatisfy { write("+\(controller.name)", to: "\($0)/cgroup.subtree_control") }
+        }
         let group = ControlGroup(
-            parents: Dictionary(uniqueKeysWithValues: enabled.map { ($0, directory) }), isUnified: true)
+            parents: Dictionary(uniqueKeysWithValues: enabled.map { ($0, all) }), isUnified: true)
         guard !enabled.isEmpty, group.works else {
             throw Unavailable(reason: "the control group \(directory) cannot be divided")
         }
         return group
+    }
+
+    /// The group of all sandboxes, which stays: together they get as much of the processors as the service alone, so that it
+    /// answers however many of them compute.
+    private static func allSandboxes(in directory: String) -> String? {
+        let group = "\(directory)/swe-agent-sandboxes"
+        return mkdir(group, 0o755) == 0 || errno == EEXIST ? group : nil
     }
 
     /// Whether a group can be made, and take processes.

@@ -90,9 +90,12 @@ struct ControlGroup: Sendable {
         }
     }
 
-    /// Removes a group whose processes have ended. One that the kernel still holds on to is left, empty.
-    func remove(_ name: String) {
-        for directory in Set(parents.values) { rmdir("\(directory)/\(name)") }
+    /// Removes a group whose processes have ended.
+    ///
+    /// - Returns: Whether it is gone. The kernel may hold on to it for a moment, until the last process has left the processor.
+    @discardableResult
+    func remove(_ name: String) -> Bool {
+        Set(parents.values).filter { rmdir("\($0)/\(name)") != 0 && errno == EBUSY }.isEmpty
     }
 
     static func text(_ path: String) -> String? {

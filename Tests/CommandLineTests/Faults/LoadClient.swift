@@ -6,6 +6,8 @@ import NIOFoundationCompat
 import NIOHTTP1
 import Testing
 
+@testable import swe_agent
+
 /// What was done to a service, and how it took it.
 actor LoadLog {
     struct Sample: Sendable {
@@ -59,11 +61,15 @@ struct LoadClient: Sendable {
         var configuration = HTTPClient.Configuration()
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 300
         let http = HTTPClient(configuration: configuration)
+        // How quick the service answers is measured where nothing else of this process runs: not its model, nor the
+        // readers of event streams.
+        let quiet = EventLoopExecutor.requests
+        let submissions = HTTPClient(eventLoopGroup: quiet.group)
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 await log.begin()
                 group.addTask { try await sample(process) }
-                group.addTask { try await submit(plan, isFirst, http) }
+                group.addTask(executorPreference: quiet) { try await submit(plan, isFirst, submissions) }
                 for reader in 0..<30 { group.addTask { try await watch(reader, http) } }
                 group.addTask { try await cancelSome(http) }
                 // The sampler is the first to end.
@@ -79,9 +85,11 @@ struct LoadClient: Sendable {
                 try await endAll(http)
             }
         } catch {
+            try? await submissions.shutdown()
             try? await http.shutdown()
             throw error
         }
+        try await submissions.shutdown()
         try await http.shutdown()
         if !isFirst { try await rest(process) }
     }

@@ -68,7 +68,8 @@ struct LoadFaultTests {
     }
 
     private static func check(_ log: LoadLog, _ plan: Plan, in folder: String) async throws {
-        #expect(try Leftovers.find(of: folder) == [])
+        let left = try Leftovers.find(of: folder)
+        #expect(left == [])
         let outcome = try await Program.run(["data", "check", "--json"], in: folder)
         let check = try JSONDecoder().decode(JSONValue.self, from: Data(outcome.output.utf8))
         #expect(check["problems"] == [])

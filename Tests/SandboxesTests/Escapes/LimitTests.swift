@@ -132,6 +132,28 @@ struct LimitTests {
         #expect(try await groups() == "")
     }
 
+    @Test(arguments: [SandboxIsolation.Choice.bubblewrap, .none])
+    func commandsGiveWayToTheService(isolation: SandboxIsolation.Choice) async throws {
+        let id = String(UInt64.random(in: .min ... .max), radix: 16)
+        try await LocalSandboxFixture.use(isolation) { fixture in
+            try await fixture.provider.withSandbox(id: id) { sandbox in
+                #expect(try await sandbox.run(SandboxCommand("nice")).output == "10\n")
+                #expect(try await sandbox.run(SandboxCommand("bash -c nice")).output == "10\n")
+                // One group of all sandboxes, whose parts weigh nothing to the service.
+                let groups = try await HostCommand(
+                    executable: "find",
+                    arguments: [
+                        "/sys/fs/cgroup", "-path", "*/swe-agent-\(id)-*/cpu.*",
+                    ],
+                    environment: ["PATH": "/usr/bin:/bin"]
+                ).run()
+                #expect(
+                    groups.output.split(separator: "\n").allSatisfy { $0.contains("/swe-agent-sandboxes/") },
+                    "\(groups.output)")
+            }
+        }
+    }
+
     /// Neither its parent, nor its session, nor its environment tells whose it is.
     @Test(
         .enabled("Landlock works here") { try await LocalSandboxFixture.hasLandlock() },
