@@ -19,7 +19,7 @@ struct CommandRecords: Sendable {
     private(set) var directory: String?
 
     /// Ample for all commands of a task. A script that the shell itself runs can write to the file whatever it likes.
-    private static let limit: UInt64 = 16 << 20
+    private static let limit: UInt64 = 4 << 20
 
     /// Reads the records at the end of a file; one that is missing has none.
     init(file: String) {

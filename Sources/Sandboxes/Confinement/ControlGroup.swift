@@ -25,11 +25,6 @@ struct ControlGroup: Sendable {
     /// The controllers that can be used.
     var controllers: Set<Controller> { Set(parents.keys) }
 
-    init(parents: [Controller: String], isUnified: Bool) {
-        self.parents = parents
-        self.isUnified = isUnified
-    }
-
     /// The files of one group by which it is entered and looked into.
     struct Files: Sendable {
         /// What a process of one thread writes 0 to in order to be in the group.
