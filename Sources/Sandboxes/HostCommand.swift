@@ -56,11 +56,11 @@ public struct HostCommand: Sendable {
         let marker = ProcessMarker()
         do {
             let outcome = try await runToTimeout(marker: marker)
-            if outcome.timedOut || outcome.leftProcesses { ProcessSweep(marker: marker).killAll() }
+            if outcome.timedOut || outcome.leftProcesses { await ProcessSweep(marker: marker).killAllAside() }
             try Task.checkCancellation()
             return outcome
         } catch {
-            ProcessSweep(marker: marker).killAll()
+            await ProcessSweep(marker: marker).killAllAside()
             throw error
         }
     }

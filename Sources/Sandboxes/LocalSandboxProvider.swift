@@ -184,7 +184,7 @@ public struct LocalSandboxProvider: SandboxProvider {
     ) async throws -> Result {
         // A service that was killed cannot have cleaned up after itself, and bubblewrap, which ends with its parent, does
         // not notice one that ended before it began.
-        if wasInUse { ProcessSweep.ofKilledService(marker: place.marker, group: group).killAll() }
+        if wasInUse { await ProcessSweep.ofKilledService(marker: place.marker, group: group).killAllAside() }
         let (shells, launches) = AsyncStream<Shell>.makeStream()
         let sandbox = LocalSandbox(place: place, launches: launches) { repositories, directories in
             launch(in: place, group: group, repositories: repositories, directories: directories)
@@ -219,7 +219,7 @@ public struct LocalSandboxProvider: SandboxProvider {
 
     public func remove(id: String) async throws {
         let place = try place(of: id)
-        if place.isInUse { ProcessSweep.ofKilledService(marker: place.marker).killAll() }
+        if place.isInUse { await ProcessSweep.ofKilledService(marker: place.marker).killAllAside() }
         await removeGroup(of: place)
         try await place.remove()
     }

@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Foundation
 
 /// Kills processes that belong together although they may have left their parent, process group and session.
@@ -18,6 +19,19 @@ struct ProcessSweep {
     /// For what a service has left that was killed: it may have died just when it started them, and only the marker tells.
     static func ofKilledService(marker: ProcessMarker, group: ControlGroup.Files = .init()) -> ProcessSweep {
         ProcessSweep(marker: marker, group: group, patience: .seconds(2))
+    }
+
+    private static let queue = DispatchQueue(label: "swe-agent.process-sweeps", qos: .userInitiated)
+
+    /// Kills what belongs to the sweep as ``killAll()`` does, on a thread where it holds up no task: to look through the
+    /// processes of a busy machine takes many milliseconds, and hundreds of tasks may go on at once after a restart.
+    func killAllAside() async {
+        await withCheckedContinuation { continuation in
+            Self.queue.async {
+                killAll()
+                continuation.resume()
+            }
+        }
     }
 
     /// Kills what belongs to the sweep, and returns when nothing of it runs any more.
