@@ -11,6 +11,7 @@ public struct KubernetesClient: Sendable {
     public let namespace: String
     let access: ClusterAccess
     let credentials: ClusterCredentials
+    let connector = ExecConnector()
     private let http: HTTPClient
 
     /// Makes a client for as long as `body` runs.
@@ -37,6 +38,7 @@ public struct KubernetesClient: Sendable {
             http: http)
         let result: Swift.Result<Result, any Error>
         do { result = .success(try await body(client)) } catch { result = .failure(error) }
+        client.connector.close()
         try? await http.shutdown()
         return try result.get()
     }

@@ -9,56 +9,129 @@ import Testing
 /// Commands in containers, against a server that says what the tests want.
 @Suite(.timeLimit(.minutes(1)))
 struct ClusterExecTests {
-    /// Answers one upgrade, and sends in the same packet a command's output and end.
+    /// Reads upgrades and answers them.
     private static let server = #"""
         import base64, hashlib, socket
         listener = socket.create_server(("127.0.0.1", 0))
         print(listener.getsockname()[1], flush=True)
-        connection, _ = listener.accept()
-        request = b""
-        while b"\r\n\r\n" not in request:
-            request += connection.recv(4096)
-        key = next(l for l in request.split(b"\r\n") if l.lower().startswith(b"sec-websocket-key")).split(b": ")[1]
-        accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+        def accept():
+            return listener.accept()[0]
+        def request(connection):
+            request = b""
+            while b"\r\n\r\n" not in request:
+                request += connection.recv(4096)
+            return request
         def frame(channel, text):
             return bytes([0x82, len(text) + 1, channel]) + text
-        connection.sendall(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Protocol: v5.channel.k8s.io\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n"
-            + frame(1, b"quick") + frame(3, b'{"status":"Success"}'))
-        while connection.recv(4096):
-            pass
+        def answer(connection, output):
+            lines = request(connection).split(b"\r\n")
+            key = next(l for l in lines if l.lower().startswith(b"sec-websocket-key")).split(b": ")[1]
+            accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+            # The command's output and end come in the same packet.
+            connection.sendall(
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Protocol: v5.channel.k8s.io\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+                + frame(1, output) + frame(3, b'{"status":"Success"}'))
+            while connection.recv(4096):
+                pass
+
         """#
 
-    @Test func whatComesTogetherWithTheUpgradeCounts() async throws {
+    /// A server, as its client has it.
+    private struct Server: Sendable {
+        let client: KubernetesClient
+        let lines: AsyncStream<String>
+
+        /// Runs a command, which is to print something.
+        func run(printing expected: String) async throws {
+            let output = Mutex("")
+            let outcome = try await client.exec("pod", container: "main", ["true"]) { session in
+                try await session.receive { piece in
+                    guard case .standard(let bytes) = piece else { return }
+                    output.withLock { $0 += String(buffer: bytes) }
+                }
+            }
+            #expect(outcome == .exited(0))
+            #expect(output.withLock { $0 } == expected)
+        }
+
+        /// The next line that the server prints.
+        func line() async -> String? { await lines.first { _ in true } }
+    }
+
+    /// Runs a server that does what a script says, with the functions of ``server``, and a client of it.
+    private func withServer(_ script: String, _ body: @escaping @Sendable (Server) async throws -> Void) async throws {
         _ = try await Subprocess.run(
-            .name("python3"), arguments: ["-c", Self.server], input: .none, output: .sequence, error: .discarded
+            .name("python3"), arguments: ["-c", Self.server + script], input: .none, output: .sequence,
+            error: .discarded
         ) { execution in
-            var lines = execution.standardOutput.strings().makeAsyncIterator()
-            let port = try #require(try await lines.next()).trimmingCharacters(in: .whitespacesAndNewlines)
-            let folder = FileManager.default.temporaryDirectory.appending(path: "cluster-\(UUID().uuidString)")
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            defer { try? FileManager.default.removeItem(at: folder) }
-            let file = folder.appending(path: "config")
-            try Data(
-                """
-                current-context: a
-                clusters: [{name: c, cluster: {server: "http://127.0.0.1:\(port)"}}]
-                contexts: [{name: a, context: {cluster: c}}]
-                """.utf8
-            ).write(to: file)
-            let access = try ClusterAccess.find(environment: ["KUBECONFIG": file.path()])
-            try await KubernetesClient.withClient(access) { client in
-                let output = Mutex("")
-                let outcome = try await client.exec("pod", container: "main", ["true"]) { session in
-                    try await session.receive { piece in
-                        guard case .standard(let bytes) = piece else { return }
-                        output.withLock { $0 += String(buffer: bytes) }
+            let (lines, printed) = AsyncStream.makeStream(of: String.self)
+            try await withThrowingTaskGroup { group in
+                group.addTask {
+                    defer { printed.finish() }
+                    for try await line in execution.standardOutput.strings() {
+                        printed.yield(line.trimmingCharacters(in: .newlines))
                     }
                 }
-                #expect(outcome == .exited(0))
-                #expect(output.withLock { $0 } == "quick")
+                let port = try #require(await lines.first { _ in true })
+                let folder = FileManager.default.temporaryDirectory.appending(path: "cluster-\(UUID().uuidString)")
+                try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+                defer { try? FileManager.default.removeItem(at: folder) }
+                let file = folder.appending(path: "config")
+                try Data(
+                    """
+                    current-context: a
+                    clusters: [{name: c, cluster: {server: "http://127.0.0.1:\(port)"}}]
+                    contexts: [{name: a, context: {cluster: c}}]
+                    """.utf8
+                ).write(to: file)
+                let access = try ClusterAccess.find(environment: ["KUBECONFIG": file.path()])
+                try await KubernetesClient.withClient(access) { client in
+                    try await body(Server(client: client, lines: lines))
+                }
+                // The server ends with its last connection.
+                try await group.waitForAll()
             }
+        }
+    }
+
+    @Test func whatComesTogetherWithTheUpgradeCounts() async throws {
+        try await withServer(#"answer(accept(), b"quick")"#) { server in
+            try await server.run(printing: "quick")
+        }
+    }
+
+    @Test func theNextConnectionIsMadeAhead() async throws {
+        let script = #"""
+            first = accept()
+            answer(first, b"first")
+            second = accept()
+            print("ahead", flush=True)
+            answer(second, b"second")
+            # One that is closed when it is used, and one that is closed before.
+            third = accept()
+            print("ahead", flush=True)
+            request(third)
+            third.close()
+            answer(accept(), b"third")
+            accept().close()
+            print("closed", flush=True)
+            answer(accept(), b"fourth")
+            # The client's end is the end of the one that nobody needed.
+            last = accept()
+            print("ahead", flush=True)
+            while last.recv(4096):
+                pass
+            """#
+        try await withServer(script) { server in
+            try await server.run(printing: "first")
+            #expect(await server.line() == "ahead")
+            try await server.run(printing: "second")
+            #expect(await server.line() == "ahead")
+            try await server.run(printing: "third")
+            #expect(await server.line() == "closed")
+            try await server.run(printing: "fourth")
+            #expect(await server.line() == "ahead")
         }
     }
 }
