@@ -96,7 +96,9 @@ let package = Package(
             dependencies: ["Workflow", "LanguageModels", "Sandboxes", .dequeModule, .logging],
             swiftSettings: settings
         ),
-        .target(name: "TaskStore", dependencies: ["Workflow", .grdb, .logging], swiftSettings: settings),
+        .target(
+            name: "TaskStore", dependencies: ["Workflow", .grdb, .logging, .nioCore, .nioPosix], swiftSettings: settings
+        ),
         .target(
             name: "Sandboxes",
             dependencies: [

@@ -97,8 +97,15 @@ actor AsyncTurn {
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
     func take<Result: Sendable>(_ body: @Sendable () async throws -> Result) async rethrows -> Result {
-        if isTaken { await withCheckedContinuation { waiting.append($0) } }
-        isTaken = true
+        // Looked at in there, as the turn may end before this is called.
+        await withCheckedContinuation {
+            if isTaken {
+                waiting.append($0)
+            } else {
+                isTaken = true
+                $0.resume()
+            }
+        }
         defer {
             if waiting.isEmpty { isTaken = false } else { waiting.removeFirst().resume() }
         }

@@ -67,9 +67,9 @@ actor Shell {
     /// - Throws: ``SandboxError`` where it ended before.
     func start() async throws {
         var hasEnded = await perform(.preparation(launch.preparations, directories: launch.directories)).shellEnded
-        // `kill()` is exact only once the root is known; it is told on another pipe than the reply.
-        while !hasEnded, case .namespace = launch.containment, namespaceRoot == nil {
-            await change()
+        if !hasEnded, case .namespace = launch.containment {
+            // `kill()` is exact only once the root is known; it is told on another pipe than the reply.
+            await wait { namespaceRoot != nil || ending != nil }
             hasEnded = ending != nil
         }
         if hasEnded {
@@ -89,15 +89,16 @@ actor Shell {
     func perform(_ exchange: ShellExchange) async -> ShellReply {
         self.exchange = exchange
         defer { self.exchange = nil }
-        while isBeforeRunning { await change() }
+        await wait { !isBeforeRunning }
         givePriority()
         if case .running(let writer, _) = state {
             // Where the shell ends before it has read all, its end is noticed below.
             _ = try? await writer.write(exchange.words)
         }
         while true {
+            let end = self.exchange?.end
             if let reply = self.exchange?.reply(shellEnding: ending) { return reply }
-            await change()
+            await wait { ending != nil || self.exchange?.end != end }
         }
     }
 
@@ -113,7 +114,7 @@ actor Shell {
 
     /// Waits until every process of the sandbox is gone.
     func waitForEnd() async {
-        while ending == nil { await change() }
+        await wait { ending != nil }
     }
 
     /// How the shell ended, if it has.
@@ -188,8 +189,12 @@ actor Shell {
 
     // MARK: - Waiting and killing
 
-    private func change() async {
-        await withCheckedContinuation { observers.append($0) }
+    /// Waits until something is so that only a change brings about.
+    private func wait(until isSo: () -> Bool) async {
+        while !isSo() {
+            // Looked at once more: changes may come before this is called.
+            await withCheckedContinuation { if isSo() { $0.resume() } else { observers.append($0) } }
+        }
     }
 
     private func change(to state: State) {

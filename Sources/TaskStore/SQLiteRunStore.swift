@@ -1,6 +1,8 @@
 import Dispatch
 public import Foundation
 import GRDB
+public import NIOCore
+public import NIOPosix
 public import Workflow
 
 /// The journals of all runs in one SQLite file, with group commit: whatever is appended while one transaction is being
@@ -12,8 +14,10 @@ public import Workflow
 /// A write that fails, as on a full disk, loses no run: whoever appended gets a `JournalError`, and goes on from what is on
 /// disk with a journal opened anew.
 public actor SQLiteRunStore: RunStore {
+    public nonisolated let executor: any SerialExecutor
     /// Where SQLite may block in the disk without holding up a task.
     private let disk = DispatchQueue(label: "swe-agent.task-store", qos: .userInitiated)
+    private let checkpoints = DispatchQueue(label: "swe-agent.task-store.checkpoints", qos: .utility)
     private let pool: DatabasePool
     private let lock: DataDirectoryLock
     private let path: String
@@ -34,23 +38,31 @@ public actor SQLiteRunStore: RunStore {
         var watchers: [UUID: (after: Int64, CheckedContinuation<Void, any Error>)] = [:]
     }
 
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
     private var heads: [String: Head] = [:]
     private var pending: [PendingWrite] = []
     private var submissions: [CheckedContinuation<String, any Error>] = []
     /// Who waits for what is pending to be on disk.
     private var syncing: [CheckedContinuation<Void, any Error>] = []
     private var isWriting = false
+    /// About how many pages the log has grown by since it was last moved into the database.
+    private var logged = 0
+    private var isCheckpointing = false
     private var isClosed = false
     private var closing: [CheckedContinuation<Void, Never>] = []
 
     /// Opens the store in a directory, which is made if it does not exist, for as long as `body` runs.
     ///
+    /// - Parameter executor: Where the store keeps its books, a moment for each call. On threads that tasks compute on, a
+    ///   request would wait for their turns to end.
     /// - Throws: ``TaskStoreError`` when the directory is in use, not writable, or from a newer version.
     public static func withStore<Result: Sendable>(
         in directory: String,
+        on executor: any SerialExecutor = MultiThreadedEventLoopGroup.singleton.next().executor,
         _ body: @Sendable (SQLiteRunStore) async throws -> Result
     ) async throws -> Result {
-        let store = try SQLiteRunStore(directory: directory)
+        let store = try SQLiteRunStore(directory: directory, executor: executor)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await store.writeLeftovers() }
             do {
@@ -64,7 +76,8 @@ public actor SQLiteRunStore: RunStore {
         }
     }
 
-    private init(directory: String) throws {
+    private init(directory: String, executor: any SerialExecutor) throws {
+        self.executor = executor
         lock = try DataDirectoryLock(directory: directory)
         path = TaskDatabase.path(in: directory)
         do {
@@ -108,6 +121,8 @@ public actor SQLiteRunStore: RunStore {
         isWriting = false
         switch result {
         case .success(let submitted):
+            logged += batch.pages
+            checkpoint()
             for case .success(let run) in submitted where run.isNew && heads[run.id] == nil {
                 heads[run.id] = Head(row: run.row, appended: 1, durable: 1, status: .queued)
             }
@@ -126,11 +141,41 @@ public actor SQLiteRunStore: RunStore {
             // They came while the transaction that has their entries was under way.
             for waiter in syncing { waiter.resume() }
             syncing = []
-            for waiter in closing { waiter.resume() }
-            closing = []
+            resumeClosing()
         } else {
             writeBatch()
         }
+    }
+
+    /// The pages after which the log is moved into the database, as many as SQLite lets come together.
+    private static let longestLog = 1000
+
+    /// Moves the log into the database once it is long, so that it begins anew (https://sqlite.org/wal.html#ckpt).
+    ///
+    /// SQLite by itself would do that within a commit, which then takes some hundredths of a second longer. Here nearly all of
+    /// it happens beside the commits, and between two of them only the rest. One that fails, as on a full disk, is tried
+    /// again later; the commits themselves tell of what is wrong.
+    private func checkpoint() {
+        guard logged >= Self.longestLog, !isCheckpointing else { return }
+        (logged, isCheckpointing) = (0, true)
+        checkpoints.async { [disk, pool, path] in
+            try? TaskDatabase.checkpoint(path)
+            disk.async {
+                _ = try? pool.writeWithoutTransaction { db in try db.checkpoint(.passive) }
+                Task { await self.hasCheckpointed() }
+            }
+        }
+    }
+
+    private func hasCheckpointed() {
+        isCheckpointing = false
+        resumeClosing()
+    }
+
+    private func resumeClosing() {
+        guard !isWriting, !isCheckpointing else { return }
+        for waiter in closing { waiter.resume() }
+        closing = []
     }
 
     private func advance(_ run: String, to sequence: Int64) {
@@ -152,7 +197,9 @@ public actor SQLiteRunStore: RunStore {
         isClosed = true
         wakeup.finish()
         writeBatch()
-        if isWriting { await withCheckedContinuation { closing.append($0) } }
+        await withCheckedContinuation {
+            if isWriting || isCheckpointing { closing.append($0) } else { $0.resume() }
+        }
         for head in heads.values {
             for (_, watcher) in head.watchers.values { watcher.resume(throwing: CancellationError()) }
         }
@@ -187,21 +234,24 @@ public actor SQLiteRunStore: RunStore {
     }
 
     public func journal(of id: String) async throws -> any Journal {
-        try await load(id)
-        guard let head = heads[id] else { throw TaskStoreError("there is no task \(id)") }
+        guard let head = try await load(id) else { throw TaskStoreError("there is no task \(id)") }
         return RunJournal(id: id, epoch: head.epoch, store: self)
     }
 
     /// Makes sure that a run's head is known and right.
-    private func load(_ id: String) async throws {
-        guard heads[id]?.lost ?? true, let stored = try await read({ db in try TaskDatabase.head(of: id, in: db) })
-        else { return }
+    ///
+    /// - Returns: The head; `nil` where there is no such run.
+    @discardableResult
+    private func load(_ id: String) async throws -> Head? {
+        if let head = heads[id], !head.lost { return head }
+        guard let stored = try await read({ db in try TaskDatabase.head(of: id, in: db) }) else { return nil }
         // Another may have loaded it meanwhile.
-        guard heads[id]?.lost ?? true else { return }
+        if let head = heads[id], !head.lost { return head }
         var head = Head(row: stored.row, appended: stored.sequence, durable: stored.sequence, status: stored.status)
         head.epoch = (heads[id]?.epoch ?? 0) + 1
         head.watchers = heads[id]?.watchers ?? [:]
         heads[id] = head
+        return head
     }
 
     func append(_ event: RunEvent, to id: String, epoch: Int) throws {
@@ -225,13 +275,16 @@ public actor SQLiteRunStore: RunStore {
     }
 
     func sync(_ id: String, epoch: Int) async throws {
-        if let head = heads[id], head.lost || head.epoch != epoch {
-            throw JournalError("a write of task \(id) failed earlier")
-        }
-        guard isWriting || !pending.isEmpty else { return }
         try await withCheckedThrowingContinuation { (waiter: CheckedContinuation<Void, any Error>) in
-            syncing.append(waiter)
-            writeBatch()
+            // Looked at in here, as a transaction may end before this is called.
+            if let head = heads[id], head.lost || head.epoch != epoch {
+                waiter.resume(throwing: JournalError("a write of task \(id) failed earlier"))
+            } else if isWriting || !pending.isEmpty {
+                syncing.append(waiter)
+                writeBatch()
+            } else {
+                waiter.resume()
+            }
         }
     }
 
@@ -297,15 +350,17 @@ public actor SQLiteRunStore: RunStore {
     }
 
     public func waitForEntry(of id: String, after sequence: Int64) async throws {
-        if heads[id] == nil { try await load(id) }
-        guard !isClosed, let head = heads[id], head.durable <= sequence else { return }
+        try await load(id)
         let key = UUID()
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+                // Looked at in here, as the entry may come before this is called.
                 if Task.isCancelled {
                     continuation.resume(throwing: CancellationError())
-                } else {
+                } else if !isClosed, let head = heads[id], head.durable <= sequence {
                     heads[id]?.watchers[key] = (sequence, continuation)
+                } else {
+                    continuation.resume()
                 }
             }
         } onCancel: {
@@ -326,6 +381,9 @@ private struct Batch: Sendable {
     let writes: [PendingWrite]
     let submitters: [CheckedContinuation<String, any Error>]
     let waiters: [CheckedContinuation<Void, any Error>]
+
+    /// About how many pages of the log it takes: some of indices, one for each change, and one for each 4 KiB of it.
+    var pages: Int { writes.reduce(4) { $0 + 1 + $1.size / 4096 } }
 
     /// Writes it, and lets those go on who wait for it.
     func write(to pool: DatabasePool) -> Result {

@@ -25,6 +25,14 @@ enum PendingWrite: Sendable {
 
     case submit(Submit)
     case append(Append)
+
+    /// The bytes of its texts that may be long.
+    var size: Int {
+        switch self {
+        case .submit(let submit): submit.input.text.utf8.count
+        case .append(let append): (append.event.payload?.text.utf8.count ?? 0) + (append.event.detail?.utf8.count ?? 0)
+        }
+    }
 }
 
 /// The schema and every statement of the store.
@@ -42,6 +50,8 @@ enum TaskDatabase {
             // Opening a pool sets synchronous=NORMAL, with which a power cut may take the last commits.
             try pool.writeWithoutTransaction { db in
                 try db.execute(sql: "PRAGMA synchronous = FULL")
+                // The store does it earlier, and not within a commit; this is for when it cannot.
+                try db.execute(sql: "PRAGMA wal_autocheckpoint = 16000")
                 guard try Int.fetchOne(db, sql: "PRAGMA synchronous") == 2 else {
                     throw TaskStoreError("this build of SQLite does not sync its log; use another")
                 }
@@ -61,9 +71,21 @@ enum TaskDatabase {
 
     /// Moves what is in the log into the database; nobody else may have it open.
     static func mergeLog(_ path: String) throws {
+        try withConnection(path) { _ in }
+    }
+
+    /// Moves what is in the log now into the database, while others read and write.
+    static func checkpoint(_ path: String) throws {
+        try withConnection(path) { queue in
+            _ = try queue.writeWithoutTransaction { db in try db.checkpoint(.passive) }
+        }
+    }
+
+    private static func withConnection(_ path: String, _ body: (DatabaseQueue) throws -> Void) throws {
         let queue = try DatabaseQueue(path: path)
         // A connection that has read nothing does not know that there is a log.
         _ = try queue.read { db in try Int.fetchOne(db, sql: "PRAGMA schema_version") }
+        try body(queue)
         try queue.close()
     }
 

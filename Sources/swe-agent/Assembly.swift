@@ -35,11 +35,13 @@ enum Assembly {
                 try await withTaskExecutorPreference(EventLoopExecutor.shared) {
                     try await withSandboxes(settings, logger: logger) { sandboxes in
                         let runner = try runner(settings, sandboxes, http: http, logger: logger)
-                        return try await SQLiteRunStore.withStore(in: settings.service.data) { store in
+                        return try await SQLiteRunStore.withStore(
+                            in: settings.service.data, on: EventLoopExecutor.requests.serial
+                        ) { store in
                             try await removeForgottenPods(of: sandboxes, store, settings, logger: logger)
                             let service = TaskService(
                                 store: RedactingStore(store, settings.redaction), runner: runner, limits: limits,
-                                retention: settings.service.retention, logger: logger)
+                                retention: settings.service.retention, executor: store.executor, logger: logger)
                             return try await body(service)
                         }
                     }

@@ -8,10 +8,13 @@ import NIOPosix
 final class EventLoopExecutor: TaskExecutor {
     /// For the work on tasks.
     static let shared = EventLoopExecutor(MultiThreadedEventLoopGroup.singleton)
-    /// For requests, which wait for no piece of the work.
+    /// For requests and the actors that they ask, so that a request waits for no piece of the work.
     static let requests = EventLoopExecutor(MultiThreadedEventLoopGroup(numberOfThreads: 1))
 
     let group: any EventLoopGroup
+
+    /// One of the threads, for an actor.
+    var serial: any SerialExecutor { group.any().executor }
 
     private init(_ group: any EventLoopGroup) {
         self.group = group

@@ -43,7 +43,10 @@ import Testing
             observers = []
             while turn >= limit, !Task.isCancelled {
                 await withTaskCancellationHandler {
-                    await withCheckedContinuation { waiters.append($0) }
+                    // Looked at once more, as the limit may rise before this is called.
+                    await withCheckedContinuation {
+                        if turn < limit || Task.isCancelled { $0.resume() } else { waiters.append($0) }
+                    }
                 } onCancel: {
                     Task { await wake() }
                 }
@@ -52,7 +55,9 @@ import Testing
 
         /// Returns once so many requests wait.
         func wait(for count: Int) async {
-            while waiting < count { await withCheckedContinuation { observers.append($0) } }
+            while waiting < count {
+                await withCheckedContinuation { if waiting < count { observers.append($0) } else { $0.resume() } }
+            }
         }
     }
 

@@ -70,7 +70,7 @@ private final class LoopbackService: Sendable {
         try await SQLiteRunStore.withStore(in: folder + "/data") { store in
             let service = TaskService(
                 store: store, runner: runner, limits: .init(running: 2, queued: .max, perClient: 100_000),
-                logger: logger)
+                executor: store.executor, logger: logger)
             let server = APIServer(
                 service: service, address: .init(port: 0), access: Access(hosts: ["127.0.0.1"]), version: "fuzz",
                 logger: logger

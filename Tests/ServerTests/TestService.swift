@@ -69,7 +69,9 @@ struct TestService: Sendable {
                 logger: logger
             ) { try catalog.model(named: $0) }
             try await SQLiteRunStore.withStore(in: folder + "/data") { store in
-                let service = TaskService(store: store, runner: runner, limits: options.limits, logger: logger)
+                let service = TaskService(
+                    store: store, runner: runner, limits: options.limits,
+                    executor: store.executor, logger: logger)
                 let (ports, portSource) = AsyncStream.makeStream(of: Int.self)
                 let server = APIServer(
                     service: service, address: .init(port: 0), access: options.access,

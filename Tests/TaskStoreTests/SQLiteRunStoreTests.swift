@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import TaskStore
 import Testing
@@ -105,6 +106,37 @@ import Workflow
         }
     }
 
+    /// Tasks that prefer an executor suspend where others do not, such as at each call of the store's own.
+    @Test(.timeLimit(.minutes(2))) func nobodyWaitsForWhatHasCome() async throws {
+        try await withDirectory { directory in
+            try await SQLiteRunStore.withStore(in: directory) { store in
+                try await withTaskExecutorPreference(QueueExecutor()) {
+                    for round in 0..<300 {
+                        let id = "run-\(round)"
+                        try await store.submitSimple(id)
+                        let journal = try await store.journal(of: id)
+                        try await withThrowingTaskGroup(of: Void.self) { group in
+                            for _ in 0..<8 {
+                                group.addTask {
+                                    var sequence: Int64 = 1
+                                    while sequence < 4 {
+                                        try await store.waitForEntry(of: id, after: sequence)
+                                        sequence = try await store.head(of: id) ?? 0
+                                    }
+                                }
+                                group.addTask { try await journal.sync() }
+                            }
+                            try await journal.record(RunEvent(.started))
+                            try await journal.append(RunEvent(.log, detail: "x"))
+                            try await journal.record(RunEvent(.finished, detail: "completed"))
+                            try await group.waitForAll()
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     @Test func wakesWhoWaitsForAnEntry() async throws {
         try await withDirectory { directory in
             try await SQLiteRunStore.withStore(in: directory) { store in
@@ -154,5 +186,15 @@ import Workflow
 extension SQLiteRunStore {
     fileprivate func submitSimple(_ id: String) async throws {
         _ = try await submit(id: id, title: id, input: JSONText(verbatim: "{}"), idempotencyKey: nil)
+    }
+}
+
+/// A thread for tasks.
+private final class QueueExecutor: TaskExecutor {
+    private let queue = DispatchQueue(label: "tasks")
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 }

@@ -37,6 +37,9 @@ public actor TaskService {
     private static let rest: Duration = .seconds(2)
     private static let retentionInterval: Duration = .seconds(600)
 
+    private nonisolated let executor: any SerialExecutor
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
     public nonisolated let store: any RunStore
     public nonisolated let limits: Limits
     private nonisolated let retention: Retention
@@ -57,10 +60,12 @@ public actor TaskService {
     private nonisolated let work: AsyncStream<Never>
     private nonisolated let workEnded: AsyncStream<Never>.Continuation
 
+    /// - Parameter executor: Where tasks are accepted and given their turns, a moment for each; the store's is a good one.
     public init(
         store: any RunStore, runner: TaskRunner, limits: Limits = Limits(), retention: Retention = Retention(),
-        logger: Logger
+        executor: any SerialExecutor, logger: Logger
     ) {
+        self.executor = executor
         self.store = store
         self.runner = runner
         self.limits = limits

@@ -82,18 +82,17 @@ actor PodShell {
     func perform(_ exchange: ShellExchange) async -> ShellReply {
         self.exchange = exchange
         defer { self.exchange = nil }
-        while case .new = state { await change() }
+        await wait { if case .new = state { false } else { true } }
         if case .running(let session) = state {
             // Where the shell ends before it has read all, its end is noticed below.
             _ = try? await session.write(exchange.words)
         }
         while true {
+            let end = self.exchange?.end
             if let reply = self.exchange?.reply(shellEnding: ending) { return reply }
             // The connection stays open as long as something the shell started holds its output.
-            if self.exchange?.end?.hasPrefix("exit ") == true, ending == nil {
-                try? await PodProcesses.killAll(client, pod)
-            }
-            if ending == nil { await change() }
+            if end?.hasPrefix("exit ") == true, ending == nil { try? await PodProcesses.killAll(client, pod) }
+            await wait { ending != nil || self.exchange?.end != end }
         }
     }
 
@@ -107,7 +106,7 @@ actor PodShell {
     }
 
     func waitForEnd() async {
-        while ending == nil { await change() }
+        await wait { ending != nil }
     }
 
     /// How the shell ended, if it has.
@@ -136,8 +135,12 @@ actor PodShell {
         }
     }
 
-    private func change() async {
-        await withCheckedContinuation { observers.append($0) }
+    /// Waits until something is so that only a change brings about.
+    private func wait(until isSo: () -> Bool) async {
+        while !isSo() {
+            // Looked at once more: changes may come before this is called.
+            await withCheckedContinuation { if isSo() { $0.resume() } else { observers.append($0) } }
+        }
     }
 
     private func change(to state: State) {

@@ -95,6 +95,8 @@ actor Console {
         mode?.edit()
         if isInteractive { output.write("\u{1B}[?2004h") }
         return await withCheckedContinuation { continuation in
+            // Looked at once more, as the signal may come before this is called.
+            if let terminatedBy { return continuation.resume(returning: .terminated(terminatedBy)) }
             waiter = continuation
             begin(prompt)
         }
