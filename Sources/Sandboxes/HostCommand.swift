@@ -48,11 +48,29 @@ public struct HostCommand: Sendable {
         ProcessSweep.ofKilledService(marker: ProcessMarker(owner: owner)).killAll()
     }
 
+    /// The programs that compute at once. Hundreds of tasks may want one in the same moment, and no priority is low enough
+    /// for so many.
+    private static let turnstile = Turnstile(places: 4 * ProcessInfo.processInfo.activeProcessorCount)
+    /// How long a program has its place: one that takes longer most likely waits for the network.
+    private static let turn: Duration = .milliseconds(250)
+
     /// Runs the program to its end.
     ///
     /// - Returns: The outcome, whatever the exit code. A timeout is an outcome, not an error.
     /// - Throws: ``SandboxError`` where the program could not be started, or `CancellationError`.
     public func run() async throws -> HostCommandOutcome {
+        try await Self.turnstile.enter()
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try? await Task.sleep(for: Self.turn)
+                await Self.turnstile.leave()
+            }
+            defer { group.cancelAll() }
+            return try await runMarked()
+        }
+    }
+
+    private func runMarked() async throws -> HostCommandOutcome {
         let marker = ProcessMarker()
         do {
             let outcome = try await runToTimeout(marker: marker)

@@ -1,8 +1,12 @@
-/// Lets one task at a time through, in the order in which they came.
+/// Lets so many tasks at a time through, in the order in which they came.
 actor Turnstile {
-    private var taken = false
+    private var places: Int
     private var waiting: [(number: Int, turn: AsyncStream<Void>.Continuation)] = []
     private var count = 0
+
+    init(places: Int = 1) {
+        self.places = places
+    }
 
     /// Does something in its turn.
     ///
@@ -26,8 +30,8 @@ actor Turnstile {
     /// - Throws: `CancellationError` where the task was cancelled before its turn came; then there is nothing to leave.
     func enter() async throws {
         try Task.checkCancellation()
-        guard taken else {
-            taken = true
+        guard places == 0 else {
+            places -= 1
             return
         }
         count += 1
@@ -47,7 +51,7 @@ actor Turnstile {
     /// Ends the turn that ``enter()`` gave.
     func leave() {
         if waiting.isEmpty {
-            taken = false
+            places += 1
         } else {
             waiting.removeFirst().turn.yield()
         }

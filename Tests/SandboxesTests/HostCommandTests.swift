@@ -53,6 +53,18 @@ import Testing
         #expect(try await sh("exit 4", input: bytes + bytes).exitCode == 4)
     }
 
+    /// Programs that compute wait for each other; those that wait, such as for the network, hold up nobody.
+    @Test(.timeLimit(.minutes(2))) func manyCanWaitAtOnce() async throws {
+        let begun = NSTemporaryDirectory() + "begun-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: begun) }
+        let count = 10 * ProcessInfo.processInfo.activeProcessorCount
+        let script = "echo >>'\(begun)'; while [ $(wc -l <'\(begun)') -lt \(count) ]; do sleep 0.1; done"
+        try await withThrowingTaskGroup { group in
+            for _ in 0..<count { group.addTask { try await sh(script).succeeded } }
+            for try await succeeded in group { #expect(succeeded) }
+        }
+    }
+
     @Test func givesWayToTheService() async throws {
         // The priority is given before the input.
         let outcome = try await sh("read -r line; nice; cat /proc/self/autogroup || :", input: Array("go\n".utf8))
