@@ -45,10 +45,12 @@ import Testing
     func leavesNoProcess(isolation: SandboxIsolation.Choice) async throws {
         try await LocalSandboxFixture.use(isolation) { fixture in
             let duration = "1" + String(UInt64.random(in: 100_000_000...999_999_999))
+            // Does not match itself among the arguments of grep.
+            let pattern = "[1]" + duration.dropFirst()
             let daemon = """
                 sleep \(duration) &
                 (setsid sh -c '(setsid sleep \(duration) </dev/null >/dev/null 2>&1 &)' &)
-                until [ "$(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -cx \(duration))" -ge 2 ]; do :; done
+                until [ "$(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -cx '\(pattern)')" -ge 2 ]; do :; done
                 """
             try await fixture.provider.withSandbox(id: "a") { sandbox in
                 _ = try await sandbox.run(SandboxCommand(daemon))
