@@ -44,7 +44,7 @@ struct EvalCommandTests {
 
     private func evaluate(_ chat: ChatFixture, _ arguments: [String]) async throws -> Program.Outcome {
         try await Program.run(
-            ["eval", "humaneval", "problems.jsonl", "--test-timeout", "2"] + arguments,
+            ["eval", "humaneval", "problems.jsonl", "--test-timeout", "10"] + arguments,
             environment: chat.environment(), in: chat.folder)
     }
 
