@@ -5,7 +5,7 @@ internal import SystemPackage
 /// One bash of a sandbox, from its start to its end, and the conversation with it.
 ///
 /// ``live()`` hosts the process; it has to run beside ``start()`` and ``perform(_:)``, of which one at a time may run.
-actor Shell {
+actor Shell: ObservedActor {
     private enum State {
         case new
         case starting
@@ -24,7 +24,7 @@ actor Shell {
     /// What came on descriptor 2 outside of an exchange: why the shell could not start.
     private var messages = BoundedOutput(limit: 4096)
     /// Who waits for a new state or the end of an exchange.
-    private var observers: [CheckedContinuation<Void, Never>] = []
+    var observers: [CheckedContinuation<Void, Never>] = []
 
     init(launch: ShellLaunch) {
         self.launch = launch
@@ -187,24 +187,11 @@ actor Shell {
         if isKilled, case .running(_, let process) = state { killAll(process) }
     }
 
-    // MARK: - Waiting and killing
-
-    /// Waits until something is so that only a change brings about.
-    private func wait(until isSo: () -> Bool) async {
-        while !isSo() {
-            // Looked at once more: changes may come before this is called.
-            await withCheckedContinuation { if isSo() { $0.resume() } else { observers.append($0) } }
-        }
-    }
+    // MARK: - Changing and killing
 
     private func change(to state: State) {
         self.state = state
         notifyObservers()
-    }
-
-    private func notifyObservers() {
-        for observer in observers { observer.resume() }
-        observers = []
     }
 
     private func killAll(_ process: pid_t) {

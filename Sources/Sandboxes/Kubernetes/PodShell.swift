@@ -5,7 +5,7 @@ internal import NIOCore
 /// One bash in a pod, from its start to its end, and the conversation with it over one exec connection.
 ///
 /// ``live()`` hosts the connection; it has to run beside ``start(_:)`` and ``perform(_:)``, of which one at a time may run.
-actor PodShell {
+actor PodShell: ObservedActor {
     private enum State {
         case new
         case running(ExecSession)
@@ -34,7 +34,7 @@ actor PodShell {
     /// Whether the connection broke, so that nobody here knows how far the last exchange came.
     private(set) var isLost = false
     private var messages = BoundedOutput(limit: 4096)
-    private var observers: [CheckedContinuation<Void, Never>] = []
+    var observers: [CheckedContinuation<Void, Never>] = []
 
     init(client: KubernetesClient, pod: String) {
         self.client = client
@@ -135,22 +135,9 @@ actor PodShell {
         }
     }
 
-    /// Waits until something is so that only a change brings about.
-    private func wait(until isSo: () -> Bool) async {
-        while !isSo() {
-            // Looked at once more: changes may come before this is called.
-            await withCheckedContinuation { if isSo() { $0.resume() } else { observers.append($0) } }
-        }
-    }
-
     private func change(to state: State) {
         if case .ended = self.state { return }
         self.state = state
         notifyObservers()
-    }
-
-    private func notifyObservers() {
-        for observer in observers { observer.resume() }
-        observers = []
     }
 }
